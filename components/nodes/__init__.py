@@ -1,0 +1,5 @@
+"""Machines: Karpenter node pools."""
+
+from components.nodes.gpu_node_pool import GpuNodePool, GpuNodePoolArgs
+
+__all__ = ["GpuNodePool", "GpuNodePoolArgs"]

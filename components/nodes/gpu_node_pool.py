@@ -1,0 +1,112 @@
+"""A pool of GPU nodes that Karpenter starts and removes."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from components.nodes.gpu_node_pool_spec import node_class_spec, node_pool_spec
+
+
+class TaintArgs(TypedDict):
+    """One taint of the pool's nodes."""
+
+    key: str
+    """Taint key."""
+    value: NotRequired[str]
+    """Taint value, empty by default."""
+    effect: str
+    """NoSchedule, PreferNoSchedule or NoExecute."""
+
+
+class DisruptionBudgetArgs(TypedDict):
+    """How many nodes may be disrupted at once."""
+
+    nodes: str
+    """A number or a percentage."""
+    reasons: NotRequired[list[str]]
+    """Underutilized, Empty, Drifted; none means all."""
+    schedule: NotRequired[str]
+    """Cron expression in UTC; needs duration."""
+    duration: NotRequired[str]
+    """Karpenter duration, such as 12h; needs schedule."""
+
+
+class GpuNodePoolArgs(TypedDict):
+    """What a pool may start and how it is replaced. Lists and numbers are plain: they decide the objects' shape."""
+
+    cluster_name: pulumi.Input[str]
+    """Name of the cluster; selects subnets and security groups by the tag karpenter.sh/discovery."""
+    node_role: pulumi.Input[str]
+    """Name of the IAM role of the nodes."""
+    purpose: str
+    """inference or training; training nodes are tainted with it."""
+    gpu: NotRequired[str]
+    """Any instance type with this GPU, by Karpenter's name; or give instance_types."""
+    instance_types: NotRequired[list[str]]
+    """Exactly these EC2 instance types; or give gpu."""
+    architectures: list[str]
+    """Values of kubernetes.io/arch the machines have: amd64, arm64."""
+    capacity_types: list[str]
+    """reserved, on-demand, spot."""
+    reservations: NotRequired[list[str]]
+    """Ids of EC2 capacity reservations that reserved draws on."""
+    zones: NotRequired[list[str]]
+    """Zone ids the pool is confined to; none means wherever the cluster has subnets."""
+    weight: NotRequired[int]
+    """1 to 100; pools with a higher weight are tried first."""
+    labels: NotRequired[dict[str, str]]
+    """Labels on the nodes, beyond the platform's own."""
+    taints: NotRequired[list[TaintArgs]]
+    """Taints on the nodes, beyond nvidia.com/gpu and the purpose."""
+    gpu_limit: int
+    """Most GPUs at once."""
+    node_limit: int
+    """Most nodes at once."""
+    consolidation_policy: NotRequired[str]
+    """Default: WhenEmptyOrUnderutilized for inference, WhenEmpty for training."""
+    consolidate_after: str
+    """How long a node must be unneeded before it may go, e.g. 15m."""
+    budgets: NotRequired[list[DisruptionBudgetArgs]]
+    """Default: one node in ten for inference; for training only empty nodes."""
+    expire_after: str
+    """Age at which a node is replaced, or Never."""
+    termination_grace_period: str
+    """Longest drain of a node."""
+    ami_alias: str
+    """AMI alias with its release, e.g. al2023@v20260714; Karpenter picks the NVIDIA variant."""
+    root_volume_gib: int
+    """Root volume in GiB."""
+    local_nvme: bool
+    """Whether every machine has NVMe, which then holds images and pods' scratch space as one RAID 0."""
+    tags: NotRequired[dict[str, pulumi.Input[str]]]
+    """Tags on instances and volumes."""
+
+
+class GpuNodePool(pulumi.ComponentResource):
+    """A Karpenter NodePool with an EC2NodeClass of its own, tainted so that only GPU workloads land there."""
+
+    pool_name: pulumi.Output[str]
+    """Name of the NodePool, for affinity on karpenter.sh/nodepool."""
+
+    def __init__(self, name: str, args: GpuNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gpu-platform:index:GpuNodePool", name, {}, opts)
+        node_class = CustomResource(
+            f"{name}-node-class",
+            api_version="karpenter.k8s.aws/v1",
+            kind="EC2NodeClass",
+            metadata={"name": name},
+            spec=node_class_spec(args),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        # The NodePool goes first on destroy, while its class can still end the instances.
+        node_pool = CustomResource(
+            f"{name}-node-pool",
+            api_version="karpenter.sh/v1",
+            kind="NodePool",
+            metadata={"name": name},
+            spec=node_pool_spec(name, args),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[node_class]),
+        )
+        self.pool_name = node_pool.metadata["name"]
+        self.register_outputs({"poolName": self.pool_name})

@@ -1,0 +1,24 @@
+"""Names that components, policies and the simulator agree on."""
+
+# Our label on every node and its values; `purpose` says what a pool is for.
+PURPOSE_LABEL = "gpu-platform/purpose"
+
+# Taint of every GPU node, so that nothing without a GPU lands there (the convention of the NVIDIA device plugin).
+GPU_TAINT = "nvidia.com/gpu"
+GPU_RESOURCE = "nvidia.com/gpu"
+
+# Labels that Karpenter puts on its nodes.
+NODEPOOL_LABEL = "karpenter.sh/nodepool"
+CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
+INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
+GPU_NAME_LABEL = "karpenter.k8s.aws/instance-gpu-name"
+ZONE_ID_LABEL = "topology.k8s.aws/zone-id"
+DISCOVERY_TAG = "karpenter.sh/discovery"
+
+# The engine a pod runs, as llm-d's endpoint picker reads it (llm-d-router, core metrics extractor).
+ENGINE_LABEL = "llm-d.ai/engine-type"
+
+
+def karpenter_node_role(cluster_name: str) -> str:
+    """Name of the IAM role of Karpenter's nodes; the name Karpenter's own CloudFormation gives it."""
+    return f"KarpenterNodeRole-{cluster_name}"

@@ -1,0 +1,50 @@
+"""How much of a node's CPU, memory and disk one server asks for when its settings do not say."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from infra.catalog.instances import GpuInstanceType
+
+# Left for the kubelet, the system and DaemonSets (GPU Operator, CSI, monitoring). Our choice: on the smallest type we
+# use, g6.xlarge (4 vCPU, 16 GiB), it leaves 0.8 vCPU and over 3 GiB.
+NODE_OVERHEAD = 0.2
+
+# Beside the checkpoint, the cache holds the tokenizer, lock files and vLLM's compile cache. Our choice: a tenth of the
+# checkpoint and 10 GiB.
+CACHE_MARGIN_SHARE = 0.1
+CACHE_MARGIN_GIB = 10
+
+
+@dataclass(frozen=True, slots=True)
+class HostShare:
+    """CPU in whole cores and memory in whole GiB that one server requests."""
+
+    cpu: int
+    memory_gib: int
+
+
+def host_share(candidates: Iterable[GpuInstanceType], gpus: int) -> HostShare:
+    """The share of the host that comes with `gpus` GPUs on the leanest of the machines that have that many.
+
+    Args:
+        candidates: instance types a pool may start.
+        gpus: GPUs of one server.
+
+    Raises:
+        ValueError: when no candidate has that many GPUs.
+    """
+    able = [item for item in candidates if item.gpu_count >= gpus]
+    if not able:
+        raise ValueError(f"no candidate has {gpus} GPUs")
+    cpu = min(item.vcpu * gpus / item.gpu_count for item in able)
+    memory = min(item.memory_gib * gpus / item.gpu_count for item in able)
+    return HostShare(
+        cpu=max(1, math.floor(cpu * (1 - NODE_OVERHEAD))),
+        memory_gib=max(1, math.floor(memory * (1 - NODE_OVERHEAD))),
+    )
+
+
+def cache_gib(checkpoint_gib: float) -> int:
+    """Disk in GiB for the model's files and the engine's caches."""
+    return math.ceil(checkpoint_gib * (1 + CACHE_MARGIN_SHARE) + CACHE_MARGIN_GIB)

@@ -1,0 +1,170 @@
+"""The one door to the settings: from a file, or from the engine's configuration, with every problem at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from infra.errors import InputError, Problem
+from infra.settings.checks import Draft, problems_across_areas
+from infra.settings.reporting import problems_of, shown, yaml_path
+from infra.settings.schema import PlatformSettings
+from infra.settings.values import did_you_mean
+from infra.settings.yaml_source import line_of, read_yaml
+
+PROJECT = "gpu-platform"
+PLATFORM_KEY = f"{PROJECT}:platform"
+SECRET_KEYS = (f"{PROJECT}:huggingFaceToken",)
+
+
+@dataclass(frozen=True, slots=True)
+class StackFile:
+    """One stack's configuration, as committed.
+
+    Attributes:
+        name: the stack, `dev` for `Pulumi.dev.yaml`.
+        secrets: names of the secrets the file holds, such as `huggingFaceToken`. Their values stay in the file: offline
+            they cannot be decrypted, so they are unknown.
+    """
+
+    name: str
+    settings: PlatformSettings
+    secrets: frozenset[str]
+
+
+def load_stack_file(path: Path, shown_as: str = "") -> StackFile:
+    """Read one `Pulumi.<stack>.yaml`.
+
+    Args:
+        path: the file.
+        shown_as: how messages name it; default: the path as given.
+
+    Raises:
+        InputError: with every problem, each with its line.
+    """
+    name = shown_as or str(path)
+    try:
+        document = read_yaml(path, name)
+        config = _config_of(document)
+        settings = parse_settings(config[PLATFORM_KEY])
+    except InputError as error:
+        located = [_located(problem, path, name) for problem in error.problems]
+        raise InputError(sorted(located, key=lambda problem: problem.line)) from None
+    held = frozenset(key.removeprefix(f"{PROJECT}:") for key in SECRET_KEYS if key in config)
+    return StackFile(path.name.removeprefix("Pulumi.").removesuffix(".yaml"), settings, held)
+
+
+def parse_settings(raw: object) -> PlatformSettings:
+    """Validate what stands under `gpu-platform:platform`.
+
+    Args:
+        raw: plain data, from YAML or from the engine's configuration.
+
+    Raises:
+        InputError: with every problem: of single values and across areas.
+    """
+    if not isinstance(raw, Mapping):
+        raise InputError([Problem(PLATFORM_KEY, shown(raw), "a mapping of areas", "write target, cluster and so on")])
+    try:
+        settings = PlatformSettings.model_validate(raw)
+    except ValidationError as error:
+        problems = problems_of(error, PlatformSettings)
+        draft = _valid_parts(raw, error)
+        raise InputError([*problems, *problems_across_areas(draft)]) from None
+    problems = list(problems_across_areas(_whole(settings)))
+    if problems:
+        raise InputError(problems)
+    return settings
+
+
+def _config_of(document: object) -> Mapping[str, Any]:
+    """The `config` of a stack file, with the keys that are ours checked."""
+    config = document.get("config") if isinstance(document, Mapping) else None
+    if not isinstance(config, Mapping):
+        raise InputError(
+            [Problem("config", shown(document), f"a mapping `config` that holds {PLATFORM_KEY}", "see Pulumi.dev.yaml")]
+        )
+    known = (PLATFORM_KEY, *SECRET_KEYS)
+    problems = [
+        Problem(
+            f"config.{key}", "an unknown key", f"one of: {', '.join(known)}", did_you_mean(str(key), known, "remove it")
+        )
+        for key in config
+        if str(key).startswith(f"{PROJECT}:") and key not in known
+    ]
+    problems += [
+        Problem(
+            f"config.{key}",
+            "a value in clear",
+            "an encrypted secret",
+            f"remove it from the file, change it where it came from, and run: pulumi config set --secret {key}",
+        )
+        for key in SECRET_KEYS
+        if key in config and not (isinstance(config[key], Mapping) and set(config[key]) == {"secure"})
+    ]
+    if PLATFORM_KEY not in config:
+        problems.append(Problem("config", f"no {PLATFORM_KEY}", f"the key {PLATFORM_KEY}", "see Pulumi.dev.yaml"))
+    if problems:
+        raise InputError(problems)
+    return config
+
+
+def _located(problem: Problem, path: Path, shown_as: str) -> Problem:
+    """The problem with its file and line."""
+    if problem.line or not problem.path:
+        return replace(problem, file=shown_as)
+    keys = yaml_path(problem.path)
+    inside_platform = keys[0] not in ("config", PLATFORM_KEY)
+    full = ["config", PLATFORM_KEY, *keys] if inside_platform else ["config", *keys[1:]]
+    return replace(problem, file=shown_as, line=line_of(path, full))
+
+
+def _whole(settings: PlatformSettings) -> Draft:
+    return Draft(
+        target=settings.target,
+        tags=settings.tags,
+        aws=settings.aws,
+        network=settings.network,
+        cluster=settings.cluster,
+        node_pools=tuple(enumerate(settings.node_pools)),
+        models=tuple(enumerate(settings.models)),
+        pool_names=frozenset(pool.name for pool in settings.node_pools),
+    )
+
+
+def _valid_parts(raw: Mapping[Any, Any], error: ValidationError) -> Draft:
+    """What remains of the settings when everything that `error` names is left out."""
+    broken = {details["loc"][:2] for details in error.errors()}
+    parts: dict[str, Any] = {}
+    for field, info in PlatformSettings.model_fields.items():
+        alias = info.alias or field
+        value = raw.get(alias)
+        if value is None:
+            continue
+        if field in ("node_pools", "models"):
+            parts[field] = _valid_items(alias, value, broken)
+        elif not any(place[:1] == (alias,) for place in broken):
+            parts[field] = _one(field, value)
+    pools = raw.get("nodePools")
+    names = (pool.get("name") for pool in pools if isinstance(pool, Mapping)) if isinstance(pools, list) else ()
+    parts["pool_names"] = frozenset(name for name in names if isinstance(name, str))
+    parts["broken_areas"] = frozenset(str(place[0]) for place in broken if place)
+    parts.pop("layers", None)
+    return Draft(**parts)
+
+
+def _valid_items(alias: str, value: object, broken: set[tuple[int | str, ...]]) -> tuple[tuple[int, Any], ...]:
+    if not isinstance(value, list) or (alias,) in broken:
+        return ()
+    field = {"nodePools": "node_pools", "models": "models"}[alias]
+    good = [index for index in range(len(value)) if (alias, index) not in broken]
+    return tuple(zip(good, _one(field, [value[index] for index in good]), strict=True))
+
+
+def _one(field: str, value: object) -> Any:  # the field's own type, known to the caller only
+    """Validate one area alone; the caller knows that it is valid."""
+    return PlatformSettings.__pydantic_validator__.validate_assignment(
+        PlatformSettings.model_construct(), field, value
+    ).__dict__[field]

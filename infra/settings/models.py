@@ -1,0 +1,112 @@
+"""Models to serve: which model, how it is cut over GPUs, where it may run and how it starts and stops."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StrictFloat
+
+from infra.catalog.models import ModelShape, model_shapes
+from infra.settings.values import (
+    Count,
+    DnsLabel,
+    Flag,
+    ObjectName,
+    Positive,
+    Settings,
+    did_you_mean,
+    invalid,
+)
+from infra.versions import VLLM_IMAGE
+
+Traffic = Literal["interactive", "interruptible"]
+
+
+def _check_shape(text: str) -> str:
+    if text not in model_shapes():
+        raise invalid(
+            f"a model of the catalogue ({len(model_shapes())} known)",
+            did_you_mean(text, model_shapes(), "leave shapeOf out and give checkpointGib"),
+        )
+    return text
+
+
+def _check_image(text: str) -> str:
+    _, _, tag = text.rpartition("/")[2].partition(":")
+    if "@sha256:" not in text and (not tag or tag == "latest"):
+        raise invalid("an image with a version tag or a digest", f'write it like "{VLLM_IMAGE}"')
+    return text
+
+
+class Drain(Settings):
+    """How a server stops: three strictly nested numbers (see `infra/planning/drain.py`)."""
+
+    pre_stop_seconds: Positive = 15
+    """Sleep before SIGTERM, while endpoints are removed; vLLM stays healthy and would abort new requests after it.
+    Default: KServe's LLM template."""
+    shutdown_timeout_seconds: Positive = 90
+    """`--shutdown-timeout`: longest wait for running requests; vLLM's own default 0 aborts them all. State the longest
+    generation you serve. Default: what still fits the two minutes of a spot interruption."""
+
+
+class Resources(Settings):
+    """CPU and memory of one server. What is not given is the server's share of the smallest node that can hold it."""
+
+    cpu: Positive | None = None
+    """CPU request in cores."""
+    memory_gib: Positive | None = None
+    """Memory request and limit in GiB."""
+
+
+class ModelSettings(Settings):
+    """One model served by one Deployment of vLLM."""
+
+    name: ObjectName
+    """Name of the Deployment and the Service, and the model name in the API."""
+    model: str = Field(min_length=1)
+    """Hugging Face repository, or a path the image holds."""
+    revision: str | None = None
+    """Commit of the repository; without it the server takes what is newest at each start."""
+    shape_of: Annotated[str, AfterValidator(_check_shape)] | None = None
+    """A model of the catalogue with the same shape, for a fine-tune; default: `model` itself where it is known."""
+    checkpoint_gib: Annotated[StrictFloat, Field(gt=0)] | None = None
+    """Size of the checkpoint in GiB, needed where the catalogue does not know the model."""
+    gated: Flag = False
+    """Whether downloading needs the Hugging Face token (the secret `gpu-platform:huggingFaceToken`)."""
+    namespace: DnsLabel = "models"
+    """Namespace it runs in."""
+    engine: Literal["vllm"] = "vllm"
+    """Serving engine."""
+    image: Annotated[str, AfterValidator(_check_image)] = VLLM_IMAGE
+    """Engine image."""
+    traffic: Traffic
+    """interactive: never on spot. interruptible: may run on spot and be asked again."""
+    node_pools: tuple[ObjectName, ...] = Field(min_length=1)
+    """Pools it may run on."""
+    replicas: Positive = 1
+    """Servers at start."""
+    tensor_parallel: Positive = 1
+    """GPUs of one server, all on one node."""
+    max_model_len: Positive | None = None
+    """Longest context in tokens; default: what the model states."""
+    gpu_memory_utilization: Annotated[StrictFloat, Field(gt=0, lt=1)] = 0.92
+    """Share of the whole GPU memory for everything vLLM does. Default: vLLM 0.33's own."""
+    startup_seconds: Positive = 1800
+    """Time a server may take from container start to ready: download, load, compile. Default: what KServe's vLLM
+    runtime grants (60 probes of 30 s)."""
+    shared_memory_gib: Count = 2
+    """/dev/shm in GiB where tensorParallel > 1; counts as the container's memory. Default: vLLM's Kubernetes guide."""
+    drain: Drain = Drain()
+    """How it stops."""
+    resources: Resources = Resources()
+    """CPU and memory."""
+
+    @property
+    def shape(self) -> ModelShape | None:
+        """Shape of the model, None where the catalogue does not know it."""
+        return model_shapes().get(self.shape_of or self.model)
+
+    @property
+    def known_checkpoint_gib(self) -> float | None:
+        """Size of the checkpoint in GiB: as given, else from the catalogue, else None."""
+        if self.checkpoint_gib is not None:
+            return float(self.checkpoint_gib)
+        return self.shape.checkpoint_gib if self.shape else None

@@ -1,0 +1,136 @@
+"""GPU node pools: which machines Karpenter may start, how they are bought and how they are replaced."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from infra.catalog.instances import GpuInstanceType, gpu_instance_types, instance_types_with
+from infra.settings.values import (
+    AmiAlias,
+    Duration,
+    DurationOrNever,
+    GpuName,
+    InstanceType,
+    LabelKey,
+    Labels,
+    LabelValue,
+    ObjectName,
+    Positive,
+    ReservationId,
+    Settings,
+    Weight,
+    invalid,
+)
+from infra.versions import EKS_AMI_ALIAS
+
+Purpose = Literal["inference", "training"]
+CapacityType = Literal["reserved", "on-demand", "spot"]
+ConsolidationPolicy = Literal["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"]
+
+
+class Taint(Settings):
+    """A taint beyond those that every GPU pool has."""
+
+    key: LabelKey
+    value: LabelValue = ""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+class Limits(Settings):
+    """How much a pool may start. Every GPU pool must say."""
+
+    gpus: Positive
+    """Most GPUs the pool may hold at once."""
+    nodes: Positive
+    """Most nodes the pool may hold at once."""
+
+
+class DisruptionBudget(Settings):
+    """How many nodes may be disrupted at once. Expiry, interruption and repair are not bound by it (Karpenter)."""
+
+    nodes: str = Field(pattern=r"^(\d+|\d{1,2}%|100%)$")
+    """A number of nodes or a percentage, quoted."""
+    reasons: tuple[Literal["Underutilized", "Empty", "Drifted"], ...] = ()
+    """Reasons it holds for; none means all."""
+    schedule: str | None = None
+    """Cron expression in UTC from which it holds; needs `duration`."""
+    duration: Duration | None = None
+    """How long it holds from each start of `schedule`."""
+
+    @model_validator(mode="after")
+    def _schedule_with_duration(self) -> Self:
+        if (self.schedule is None) != (self.duration is None):
+            raise invalid("schedule and duration together, or neither", "add the missing one of the two")
+        return self
+
+
+class Disruption(Settings):
+    """When Karpenter may replace or remove nodes of its own accord. What is not given follows from the purpose."""
+
+    consolidation_policy: ConsolidationPolicy | None = None
+    """Default: WhenEmptyOrUnderutilized for inference, WhenEmpty for training (AWS best practices guide)."""
+    consolidate_after: DurationOrNever = "15m"
+    """How long a node must be unneeded first. A GPU node takes minutes to come back."""
+    budgets: tuple[DisruptionBudget, ...] = ()
+    """Default: one node in ten for inference; for training only empty nodes."""
+
+
+class NodePoolSettings(Settings):
+    """One Karpenter NodePool with its EC2NodeClass."""
+
+    name: ObjectName
+    """Name of the NodePool and the EC2NodeClass."""
+    purpose: Purpose
+    """inference: serving. training: jobs; tainted so that nothing else lands there."""
+    gpu: GpuName | None = None
+    """Any instance type with this GPU, by Karpenter's name (l4, l40s, h100); or give `instanceTypes`."""
+    instance_types: tuple[InstanceType, ...] = ()
+    """Exactly these instance types; or give `gpu`."""
+    capacity_types: tuple[CapacityType, ...] = Field(min_length=1)
+    """How machines may be bought. Karpenter takes reserved before spot before on-demand within one pool."""
+    reservations: tuple[ReservationId, ...] = ()
+    """EC2 capacity reservations that `reserved` draws on."""
+    zones: tuple[str, ...] = ()
+    """Zone ids the pool is confined to; none means every zone of the network."""
+    weight: Weight | None = None
+    """Pools with a higher weight are tried first."""
+    labels: Labels = {}
+    """Labels on the nodes, beyond those the platform sets."""
+    taints: tuple[Taint, ...] = ()
+    """Taints on the nodes, beyond nvidia.com/gpu and the purpose."""
+    limits: Limits
+    """How much the pool may start."""
+    disruption: Disruption = Disruption()
+    """When nodes may be replaced."""
+    expire_after: DurationOrNever = "336h"
+    """Age at which a node is replaced. Default: two weeks, so that AMI fixes arrive."""
+    termination_grace_period: Duration = "1h"
+    """Longest drain of a node; no pod may need more."""
+    ami_alias: AmiAlias = EKS_AMI_ALIAS
+    """AMI alias with its release pinned."""
+    root_volume_gib: Positive = 500
+    """Root volume in GiB. Karpenter's 20 GiB is too small for GPU images; used for pods where there is no NVMe."""
+
+    @model_validator(mode="after")
+    def _one_way_to_choose_machines(self) -> Self:
+        if bool(self.gpu) == bool(self.instance_types):
+            raise invalid("exactly one of gpu and instanceTypes", "give one of the two and remove the other")
+        if self.reservations and "reserved" not in self.capacity_types:
+            raise invalid(
+                "reservations only where capacityTypes has reserved", "add reserved to capacityTypes or drop them"
+            )
+        if "reserved" in self.capacity_types and not self.reservations:
+            raise invalid("at least one id under reservations where capacityTypes has reserved", "add reservations")
+        return self
+
+    @property
+    def candidates(self) -> tuple[GpuInstanceType, ...]:
+        """The instance types the pool may start, from the catalogue."""
+        if self.gpu:
+            return instance_types_with(self.gpu)
+        return tuple(gpu_instance_types()[name] for name in self.instance_types)
+
+    @property
+    def largest_gpu_count(self) -> int:
+        """GPUs of its largest instance type."""
+        return max(item.gpu_count for item in self.candidates)

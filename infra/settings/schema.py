@@ -1,0 +1,31 @@
+"""The whole of `gpu-platform:platform`."""
+
+from pydantic import Field
+
+from infra.settings.cluster import ClusterSettings
+from infra.settings.models import ModelSettings
+from infra.settings.network import NetworkSettings
+from infra.settings.node_pools import NodePoolSettings
+from infra.settings.target import LAYERS, AwsSettings, Layer, Target
+from infra.settings.values import Settings
+
+
+class PlatformSettings(Settings):
+    """Everything one environment wants. Build it through `parse_settings`, which also checks what spans areas."""
+
+    target: Target
+    """eks: create a cluster. existing: use one. local: the embedded environment."""
+    layers: tuple[Layer, ...] = Field(default=LAYERS, min_length=1)
+    """Layers this stack holds."""
+    tags: dict[str, str] = {}
+    """Tags on everything in AWS that can carry them; `owner` and `cost-center` are required outside local."""
+    aws: AwsSettings | None = None
+    """Account and region; required outside local."""
+    network: NetworkSettings | None = None
+    """The VPC; required to create a cluster."""
+    cluster: ClusterSettings
+    """The control plane."""
+    node_pools: tuple[NodePoolSettings, ...] = ()
+    """GPU node pools."""
+    models: tuple[ModelSettings, ...] = ()
+    """Models to serve."""

@@ -1,0 +1,103 @@
+"""The CRDs of the operators, read from the folders of their pinned Go modules; none is copied into this project.
+
+`go mod download` verifies a module against go.sum and says where it lies. The answer is kept in the cache under the
+digest of go.sum, so that a warm start does not call Go.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.errors import PlatformError
+from infra.plan import Manifest
+from infra.versions import SIMULATOR_MODULES
+from simulator.folders import MODULES, cache_folder, disk_faults, write_whole
+from simulator.toolchain import run_go
+
+
+@dataclass(frozen=True, slots=True)
+class CrdSource:
+    """CRDs of one Go module.
+
+    Attributes:
+        folder: folder under `simulator/modules` whose go.mod pins it.
+        module: Go module, a key of `infra.versions.SIMULATOR_MODULES`.
+        pattern: the files inside the module that hold CRDs.
+    """
+
+    folder: str
+    module: str
+    pattern: str
+
+
+# One line an operator.
+SOURCES = (CrdSource("karpenter-aws", "github.com/aws/karpenter-provider-aws", "pkg/apis/crds/*.yaml"),)
+
+
+def custom_resource_definitions(sources: Iterable[CrdSource] = SOURCES) -> list[Manifest]:
+    """Every CRD of `sources` as a manifest; its URN says the module it came from.
+
+    Raises:
+        PlatformError: when a module cannot be had or holds no CRD where it should.
+    """
+    return [manifest for source in sources for manifest in _read(source)]
+
+
+def _read(source: CrdSource) -> list[Manifest]:
+    version = SIMULATOR_MODULES[source.module]
+    found = _parsed(source, version)
+    if not found:
+        raise PlatformError(
+            f"{source.module} {version} holds no CRD in {source.pattern}",
+            "look where that version keeps its CRDs and correct simulator/crds.py",
+        )
+    return [Manifest(body, f"go:{source.module}@{version}") for body in found]
+
+
+def _parsed(source: CrdSource, version: str) -> list[dict[str, Any]]:
+    """The CRDs as JSON data, from the cache while module and go.sum are the same: YAML is slow to read."""
+    kept = _cache_file(source)
+    if kept.is_file():
+        record = json.loads(kept.read_text(encoding="utf-8"))
+        if Path(record["folder"]).is_dir():
+            return list(record["crds"])
+    with disk_faults(f"reading the CRDs of {source.module}"):
+        folder = _module_folder(source, version)
+        documents = [
+            document
+            for path in sorted(folder.glob(source.pattern))
+            for document in yaml.load_all(path.read_text(encoding="utf-8"), Loader=_loader())
+            if document and document.get("kind") == "CustomResourceDefinition"
+        ]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, json.dumps({"folder": str(folder), "crds": documents}))
+    return documents
+
+
+def _module_folder(source: CrdSource, version: str) -> Path:
+    answer = run_go(
+        ["mod", "download", "-json", source.module],
+        MODULES / source.folder,
+        f"downloading {source.module} {version}",
+    )
+    folder = Path(json.loads(answer)["Dir"])
+    if not folder.is_dir():
+        raise PlatformError(
+            f"Go says {source.module} lies where nothing lies", "run `go clean -modcache` and try again"
+        )
+    return folder
+
+
+def _cache_file(source: CrdSource) -> Path:
+    digest = hashlib.sha256((MODULES / source.folder / "go.sum").read_bytes())
+    digest.update(f"{source.module} {source.pattern}".encode())
+    return cache_folder() / "crds" / f"{source.folder}-{digest.hexdigest()[:12]}.json"
+
+
+def _loader() -> Any:  # PyYAML ships the C loader only where libyaml was found; both are SafeLoaders
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,0 +1,114 @@
+"""Pins, and what `ensure_tools` does when Go helps, fails or is not there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.errors import PlatformError
+from infra.progress import SilentProgress
+from infra.versions import SIMULATOR_MODULES
+from simulator import crds, toolchain
+from simulator.folders import MODULES
+from simulator.toolchain import TOOLS, cached, ensure_tools
+
+PROGRESS = SilentProgress()
+KUBECTL = next(tool for tool in TOOLS if tool.name == "kubectl")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with an empty cache and an empty path; returns the folder that is the path."""
+    path = tmp_path / "path"
+    path.mkdir()
+    monkeypatch.setenv("GPU_PLATFORM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(path))
+    return path
+
+
+def program(path: Path, name: str, script: str) -> None:
+    file = path / name
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def test_every_pin_stands_in_go_mod_and_go_sum() -> None:
+    pinned = {}
+    for folder in MODULES.iterdir():
+        required = re.findall(r"^(?:require)?\s+(\S+) (v\S+)$", (folder / "go.mod").read_text(), re.MULTILINE)
+        indirect = re.findall(r"^\s+(\S+) (v\S+) // indirect$", (folder / "go.mod").read_text(), re.MULTILINE)
+        sums = (folder / "go.sum").read_text()
+        for module, version in [*required, *indirect]:
+            if module in SIMULATOR_MODULES and f"{module} {version} h1:" in sums:
+                pinned[module] = version
+    assert pinned == SIMULATOR_MODULES
+
+
+def test_every_tool_and_crd_source_is_of_a_pinned_module() -> None:
+    for source in (*TOOLS, *crds.SOURCES):
+        assert source.module in SIMULATOR_MODULES
+        assert (MODULES / source.folder / "go.mod").is_file()
+
+
+def test_a_binary_of_the_pinned_version_on_the_path_is_used(machine: Path) -> None:
+    program(machine, "kubectl", f"echo 'Client Version: {KUBECTL.version}'")
+    assert ensure_tools(PROGRESS, [KUBECTL]) == {"kubectl": machine / "kubectl"}
+
+
+def test_a_binary_of_another_version_is_not_used(machine: Path) -> None:
+    program(machine, "kubectl", "echo 'Client Version: v1.32.4-dispatcher'")
+    with pytest.raises(PlatformError, match="no `go` on the path"):
+        ensure_tools(PROGRESS, [KUBECTL])
+
+
+def test_a_missing_binary_is_built_once(machine: Path) -> None:
+    # The arguments end with: -o FILE PACKAGE.
+    program(machine, "go", 'while [ $# -gt 2 ]; do shift; done; echo built > "$1"; echo . >> "$0.calls"')
+    first = ensure_tools(PROGRESS, [KUBECTL])
+    second = ensure_tools(PROGRESS, [KUBECTL])
+
+    assert first == second == {"kubectl": cached(KUBECTL)}
+    assert first["kubectl"].read_text() == "built\n"
+    assert (machine / "go.calls").read_text() == ".\n"
+
+
+def test_the_place_of_a_binary_changes_with_what_it_is_made_of(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    del machine
+    before = cached(KUBECTL)
+    monkeypatch.setitem(SIMULATOR_MODULES, KUBECTL.module, "v1.36.4")
+    assert cached(KUBECTL) != before
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ("go: go.mod requires go >= 1.26.0 (running go 1.22.1; GOTOOLCHAIN=local)", "install Go 1.26"),
+        ("write /x/_pkg_.a: no space left on device", "free some disk space"),
+        ("dial tcp: lookup proxy.example on 1.1.1.1: no such host", "check the network and GOPROXY"),
+        ("verifying k8s.io/api@v0.36.3: checksum mismatch", "do not use it"),
+        ("something new", "run the command again"),
+    ],
+)
+def test_a_failed_build_shows_what_go_said_and_leaves_nothing(machine: Path, said: str, mend: str) -> None:
+    program(machine, "go", f"echo '{said}' >&2; exit 1")
+
+    with pytest.raises(PlatformError) as error:
+        ensure_tools(PROGRESS, [KUBECTL])
+
+    assert error.value.message.startswith(f"building kubectl {KUBECTL.version} failed")
+    assert said in error.value.message
+    assert mend in error.value.mend
+    assert not cached(KUBECTL).exists()
+    assert not list((cached(KUBECTL).parent.parent).iterdir())
+
+
+def test_the_crds_come_from_the_module_and_a_warm_start_does_not_call_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = crds.custom_resource_definitions()
+    monkeypatch.setattr(toolchain, "run_go", None)
+    monkeypatch.setattr(crds, "run_go", None)
+
+    assert crds.custom_resource_definitions() == first
+    assert {"nodepools.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws"} <= {item.name for item in first}
+    assert {item.urn for item in first} == {
+        f"go:github.com/aws/karpenter-provider-aws@{SIMULATOR_MODULES['github.com/aws/karpenter-provider-aws']}"
+    }
