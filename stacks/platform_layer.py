@@ -16,9 +16,7 @@ def deploy_platform(settings: PlatformSettings, provider: pulumi.ProviderResourc
         The node pools by name.
     """
     options = pulumi.ResourceOptions(provider=provider)
-    return {
-        pool.name: GpuNodePool(pool.name, node_pool_args(pool, settings), options) for pool in settings.node_pools
-    }
+    return {pool.name: GpuNodePool(pool.name, node_pool_args(pool, settings), options) for pool in settings.node_pools}
 
 
 def node_pool_args(pool: NodePoolSettings, settings: PlatformSettings) -> GpuNodePoolArgs:

@@ -114,9 +114,7 @@ def _token_secrets(
             f"{namespace}-{TOKEN_SECRET}",
             metadata={"name": TOKEN_SECRET, "namespace": namespace},
             string_data={TOKEN_KEY: secrets[TOKEN_CONFIG]},
-            opts=pulumi.ResourceOptions.merge(
-                options, pulumi.ResourceOptions(depends_on=[namespaces[namespace]])
-            ),
+            opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[namespaces[namespace]])),
         )
         for namespace in sorted({settings.models[index].namespace for index in gated})
     }

@@ -122,7 +122,5 @@ class ModelServer(pulumi.ComponentResource):
             spec=service_spec(name),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
         )
-        self.url = pulumi.Output.concat(
-            "http://", service.metadata["name"], ".", service.metadata["namespace"], ".svc"
-        )
+        self.url = pulumi.Output.concat("http://", service.metadata["name"], ".", service.metadata["namespace"], ".svc")
         self.register_outputs({"url": self.url})

@@ -143,7 +143,9 @@ def _unique_names(draft: Draft) -> Iterator[Problem]:
     named += [(f"models[{index}].name", (f"model in {model.namespace}", model.name)) for index, model in draft.models]
     for path, key in named:
         if key in seen:
-            yield Problem(path, f'"{key[1]}"', f"a name no other {key[0]} has; {seen[key]} has it", "rename one of them")
+            yield Problem(
+                path, f'"{key[1]}"', f"a name no other {key[0]} has; {seen[key]} has it", "rename one of them"
+            )
         seen.setdefault(key, path)
 
 

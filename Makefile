@@ -1,0 +1,37 @@
+# Thin: every target is one command. `make setup` runs by itself where it is needed.
+ENV ?= local
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help setup up down status preview validate test check bench
+help:
+	@echo "make up          a GPU cluster on this machine: real Kubernetes, simulated nodes   [ENV=local]"
+	@echo "make status      what runs where                                                   [ENV=local]"
+	@echo "make down        stop it and remove its data                                       [ENV=local]"
+	@echo "make preview     what an environment would create, without a cloud                 [ENV=local]"
+	@echo "make validate    every mistake in an environment's settings                        [ENV=local]"
+	@echo "make test        all tests                    make check   lint and types"
+	@echo "make bench       speed, as ratios in one run  make setup   only install"
+
+setup: $(STAMP)
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+up down status preview validate: $(STAMP)
+	@$(BIN)/gpu-platform $@ --env $(ENV)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(STAMP)
+	$(BIN)/pytest
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks

@@ -1,0 +1,24 @@
+"""The command and its sub-commands."""
+
+import typer
+
+from cli import down, preview, status, up, validate
+
+app = typer.Typer(
+    name="gpu-platform",
+    help="GPU clusters on AWS EKS that serve and train large language models: check, preview and try them here.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("validate")(validate.validate)
+app.command("preview")(preview.preview)
+app.command("up")(up.up)
+app.command("status")(status.status)
+app.command("down")(down.down)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()

@@ -1,0 +1,76 @@
+"""The one evaluation: the program run without an engine, into a plan.
+
+No credentials, CLI, kubeconfig or network are used. The same input gives an equal plan on every run.
+"""
+
+import asyncio
+
+import pulumi
+from pulumi.runtime.mocks import MockEngine, MockSettings
+from pulumi.runtime.settings import configure
+from pulumi.runtime.stack import run_in_stack
+
+from infra.plan import Plan, dependency_order
+from infra.plan.records import Mode
+from infra.settings import StackFile
+from infra.settings.loading import PROJECT
+from stacks.program import deploy
+from stacks.recorder import RecordingMonitor
+from stacks.stack_config import StackConfig
+from stacks.stand_ins import stand_in_outputs
+
+
+def evaluate(stack: StackFile, mode: Mode = "unknown") -> Plan:
+    """Run the program for one stack and return what it would create, all layers together.
+
+    Args:
+        stack: settings, and the names of the secrets the stack holds.
+        mode: `unknown` for previews and policies, `stand-in` where every value must be there.
+
+    Raises:
+        InputError: when the settings ask for what only the program can refuse, such as a gated model without a token.
+        PlatformError: when the program itself is at fault: a look-up, a cycle, two resources of one name.
+    """
+    monitor = RecordingMonitor(PROJECT, stack.name, mode, stand_in_outputs)
+    features = set(monitor.GetDeploymentInfo(None).supportedFeatures)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        configure(
+            MockSettings(
+                monitor=monitor,
+                monitor_features=features,
+                engine=MockEngine(None),
+                project=PROJECT,
+                stack=stack.name,
+                dry_run=mode == "unknown",
+                organization="organization",
+                callbacks=None,
+            )
+        )
+        loop.run_until_complete(run_in_stack(lambda: deploy(_config(stack, mode))))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    return Plan(
+        project=PROJECT,
+        stack=stack.name,
+        mode=mode,
+        resources=tuple(dependency_order(monitor.recorded.values())),
+        exports=dict(sorted(monitor.exports.items())),
+    )
+
+
+def _config(stack: StackFile, mode: Mode) -> StackConfig:
+    """The program's input. Secrets of a file cannot be decrypted here, so each is an unknown or made-up secret."""
+    return StackConfig(stack.settings, {name: _secret(name, mode) for name in sorted(stack.secrets)})
+
+
+def _secret(name: str, mode: Mode) -> "pulumi.Output[str]":
+    known: asyncio.Future[bool] = asyncio.Future()
+    known.set_result(mode == "stand-in")
+    value: asyncio.Future[str] = asyncio.Future()
+    value.set_result(f"stand-in-{name}")
+    secret: asyncio.Future[bool] = asyncio.Future()
+    secret.set_result(True)
+    return pulumi.Output(set(), value, known, secret)
