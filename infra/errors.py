@@ -33,7 +33,7 @@ class Problem:
     """One thing wrong with the input.
 
     Attributes:
-        path: where, as a YAML path inside the platform settings, such as `models[0].tensorParallel`; empty for the file.
+        path: where, as a YAML path inside the platform settings, such as `models[0].tensorParallel`; empty: the file.
         found: what stands there, already shown as text.
         accepted: what would be accepted.
         mend: what to change.

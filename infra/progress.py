@@ -34,7 +34,7 @@ class SilentProgress:
     """A `Progress` that says nothing."""
 
     @contextmanager
-    def step(self, title: str, total: int | None = None) -> Iterator[Step]:
+    def step(self, title: str, total: int | None = None) -> Iterator[Step]:  # noqa: ARG002 - the protocol's
         yield _SilentStep()
 
     def note(self, text: str) -> None:

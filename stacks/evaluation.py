@@ -32,12 +32,12 @@ def evaluate(stack: StackFile, mode: Mode = "unknown") -> Plan:
         PlatformError: when the program itself is at fault: a look-up, a cycle, two resources of one name.
     """
     monitor = RecordingMonitor(PROJECT, stack.name, mode, stand_in_outputs)
-    features = set(monitor.GetDeploymentInfo(None).supportedFeatures)
+    features = set(monitor.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         configure(
-            MockSettings(
+            MockSettings(  # type: ignore[no-untyped-call]
                 monitor=monitor,
                 monitor_features=features,
                 engine=MockEngine(None),

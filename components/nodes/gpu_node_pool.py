@@ -108,5 +108,5 @@ class GpuNodePool(pulumi.ComponentResource):
             spec=node_pool_spec(name, args),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[node_class]),
         )
-        self.pool_name = node_pool.metadata["name"]
+        self.pool_name = node_pool.metadata["name"]  # type: ignore[attr-defined]  # the SDK sets it at run time
         self.register_outputs({"poolName": self.pool_name})

@@ -1,7 +1,8 @@
 """The shape of a GPU pool's NodePool and EC2NodeClass (karpenter-provider-aws v1.14)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from components.specs import Spec
 from infra.conventions import (
     CAPACITY_TYPE_LABEL,
     DISCOVERY_TAG,
@@ -15,8 +16,6 @@ from infra.conventions import (
 
 if TYPE_CHECKING:
     from components.nodes.gpu_node_pool import GpuNodePoolArgs
-
-Spec = dict[str, Any]  # a Kubernetes spec: JSON data that may hold Pulumi inputs
 
 # gp3 at its largest throughput (MiB/s), with the IOPS that throughput needs: 4 per MiB/s. Source: Amazon EBS user
 # guide, gp3. Image pull and weights are bound by it where there is no NVMe.
@@ -98,7 +97,7 @@ def _requirements(args: "GpuNodePoolArgs") -> list[Spec]:
 
 
 def _taints(args: "GpuNodePoolArgs") -> list[Spec]:
-    taints = [{"key": GPU_TAINT, "value": "true", "effect": "NoSchedule"}]
+    taints: list[Spec] = [{"key": GPU_TAINT, "value": "true", "effect": "NoSchedule"}]
     if args["purpose"] != "inference":
         taints.append({"key": PURPOSE_LABEL, "value": args["purpose"], "effect": "NoSchedule"})
     taints += [dict(taint) for taint in args.get("taints", [])]

@@ -13,6 +13,7 @@ from components.serving.model_server_spec import (
     object_labels,
     service_spec,
 )
+from components.specs import Spec
 from infra.planning.startup import StartupBudget
 
 
@@ -91,7 +92,7 @@ class ModelServer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ModelServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:ModelServer", name, {}, opts)
-        metadata = {"name": name, "namespace": args["namespace"], "labels": object_labels(name)}
+        metadata: Spec = {"name": name, "namespace": args["namespace"], "labels": object_labels(name)}
         account = ServiceAccount(
             f"{name}-service-account",
             metadata=metadata,

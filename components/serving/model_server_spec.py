@@ -1,7 +1,8 @@
 """The shape of a model server's objects: plain values in, Kubernetes specs out."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from components.specs import Spec
 from infra.catalog.engines import VLLM
 from infra.conventions import CAPACITY_TYPE_LABEL, ENGINE_LABEL, GPU_RESOURCE, GPU_TAINT, NODEPOOL_LABEL
 from infra.planning.drain import DrainBudget
@@ -9,8 +10,6 @@ from infra.planning.startup import PROBE_PERIOD_SECONDS, StartupBudget
 
 if TYPE_CHECKING:
     from components.serving.model_server import ModelServerArgs
-
-Spec = dict[str, Any]  # a Kubernetes spec: JSON data that may hold Pulumi inputs
 
 CONTAINER = "engine"
 SERVICE_PORT = 80
@@ -158,7 +157,7 @@ def _container(name: str, args: "ModelServerArgs") -> Spec:
         },
         "volumeMounts": [
             {"name": "cache", "mountPath": f"{VLLM.home}/.cache"},
-            *([{"name": "shared-memory", "mountPath": "/dev/shm"}] if _shared_memory_gib(args) else []),  # noqa: S108
+            *([{"name": "shared-memory", "mountPath": "/dev/shm"}] if _shared_memory_gib(args) else []),
         ],
     }
 

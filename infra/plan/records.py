@@ -14,10 +14,10 @@ class Marker(Enum):
     """A value that cannot or must not be shown. The member's value is its text for people."""
 
     UNKNOWN = "<known after up>"
-    SECRET = "<secret>"
+    SECRET = "<secret>"  # noqa: S105 - what is shown in its place
 
 
-Value: TypeAlias = "None | bool | int | float | str | Marker | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | Marker | list[Value] | dict[str, Value] | None"
 Mode: TypeAlias = Literal["unknown", "stand-in"]
 
 

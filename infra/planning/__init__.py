@@ -1,1 +1,1 @@
-"""Pure judgements on settings and plan. The policies, the report and the settings' own checks call the same functions."""
+"""Pure judgements on settings and plan. Policies, report and settings checks call the same functions."""

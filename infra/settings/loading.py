@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from infra.errors import InputError, Problem
 from infra.settings.checks import Draft, problems_across_areas
+from infra.settings.cluster import ClusterSettings
 from infra.settings.reporting import problems_of, shown, yaml_path
 from infra.settings.schema import PlatformSettings
 from infra.settings.values import did_you_mean
@@ -70,12 +71,11 @@ def parse_settings(raw: object) -> PlatformSettings:
     try:
         settings = PlatformSettings.model_validate(raw)
     except ValidationError as error:
-        problems = problems_of(error, PlatformSettings)
         draft = _valid_parts(raw, error)
-        raise InputError([*problems, *problems_across_areas(draft)]) from None
-    problems = list(problems_across_areas(_whole(settings)))
-    if problems:
-        raise InputError(problems)
+        raise InputError([*problems_of(error, PlatformSettings), *problems_across_areas(draft)]) from None
+    across = list(problems_across_areas(_whole(settings)))
+    if across:
+        raise InputError(across)
     return settings
 
 
@@ -165,6 +165,5 @@ def _valid_items(alias: str, value: object, broken: set[tuple[int | str, ...]]) 
 
 def _one(field: str, value: object) -> Any:  # the field's own type, known to the caller only
     """Validate one area alone; the caller knows that it is valid."""
-    return PlatformSettings.__pydantic_validator__.validate_assignment(
-        PlatformSettings.model_construct(), field, value
-    ).__dict__[field]
+    blank = PlatformSettings.model_construct(target="local", cluster=ClusterSettings(name="blank"))
+    return PlatformSettings.__pydantic_validator__.validate_assignment(blank, field, value).__dict__[field]

@@ -86,29 +86,33 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     return Problem(path_text(loc), found, accepted_text, mend)
 
 
+_BOUNDS = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+
+_FIXED = {
+    "too_short": ("a list that is not empty", "add an item"),
+    "string_too_short": ("text that is not empty", "write it"),
+    "string_pattern_mismatch": ('a number or a percentage in quotes, such as "1" or "10%"', 'write it like "10%"'),
+    "finite_number": ("a finite number", "write a number"),
+    "invalid_key": ("a key that is text", "put the key in quotes"),
+}
+
+
 def _accepted(kind: str, context: dict[str, Any], found: object) -> tuple[str, str]:
     """What pydantic's own checks accept, and how to mend it."""
     if kind == "literal_error":
         words = re.findall(r"'([^']+)'", context["expected"])
         return f"one of: {', '.join(words)}", did_you_mean(str(found), words, "choose one of these")
+    if kind in _BOUNDS:
+        key, words_ = _BOUNDS[kind]
+        return f"{words_} {context[key]:g}", f"write {words_} {context[key]:g}"
     if kind in _TYPES:
         return _TYPES[kind], _mend_type(kind, found)
-    bounds = {
-        "greater_than": ("gt", "more than"),
-        "greater_than_equal": ("ge", "at least"),
-        "less_than": ("lt", "less than"),
-        "less_than_equal": ("le", "at most"),
-    }
-    if kind in bounds:
-        key, words_ = bounds[kind]
-        return f"{words_} {context[key]}", f"write {words_} {context[key]}"
-    if kind == "too_short":
-        return f"at least {context['min_length']} item(s)", "add one"
-    if kind == "string_too_short":
-        return "text that is not empty", "write it"
-    if kind == "string_pattern_mismatch":
-        return 'a number or a percentage in quotes, such as "1" or "10%"', 'write it like "10%"'
-    return kind.replace("_", " "), "see the schema in infra/settings"
+    return _FIXED.get(kind, (kind.replace("_", " "), "see the schema in infra/settings"))
 
 
 def _mend_type(kind: str, found: object) -> str:
