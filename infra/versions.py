@@ -21,6 +21,29 @@ STANDARD_SUPPORT_ENDS = {"1.35": "2027-03-27"}
 KARPENTER = "1.14.1"  # chart and Go module github.com/aws/karpenter-provider-aws
 EKS_AMI_ALIAS = "al2023@v20260714"  # amazon-eks-ami release; Karpenter picks the NVIDIA variant per instance type
 
+# Charts. Karpenter's are stamped at release: the Chart.yaml in its repository names an older version.
+KARPENTER_CHART = "oci://public.ecr.aws/karpenter/karpenter"
+KARPENTER_CRD_CHART = "oci://public.ecr.aws/karpenter/karpenter-crd"
+LOAD_BALANCER_CONTROLLER = "3.5.0"  # chart aws-load-balancer-controller of aws/eks-charts
+LOAD_BALANCER_CONTROLLER_REPOSITORY = "https://aws.github.io/eks-charts"
+
+# EKS add-ons by Kubernetes minor version. EKS refuses at creation what does not fit the minor version.
+# Sources: kube-proxy, coredns, vpc-cni and the Pod Identity agent of 1.36 as a live 1.36 cluster resolved them; the
+# others as seen pinned on live 1.35 clusters (public repositories, read 2026-11-21). `addons` in the settings
+# overrides one; `aws eks describe-addon-versions` lists what there is.
+EKS_ADDONS = {
+    "vpc-cni": {"1.35": "v1.22.4-eksbuild.3", "1.36": "v1.22.4-eksbuild.3"},
+    "eks-pod-identity-agent": {"1.35": "v1.3.10-eksbuild.3", "1.36": "v1.3.10-eksbuild.3"},
+    "kube-proxy": {"1.35": "v1.35.3-eksbuild.21", "1.36": "v1.36.0-eksbuild.21"},
+    "coredns": {"1.35": "v1.13.2-eksbuild.21", "1.36": "v1.14.3-eksbuild.16"},
+    "metrics-server": {"1.35": "v0.9.0-eksbuild.5", "1.36": "v0.9.0-eksbuild.5"},
+    "aws-ebs-csi-driver": {"1.35": "v1.63.1-eksbuild.1", "1.36": "v1.63.1-eksbuild.1"},
+    "aws-efs-csi-driver": {"1.35": "v3.4.1-eksbuild.1", "1.36": "v3.4.1-eksbuild.1"},
+    "aws-fsx-csi-driver": {"1.35": "v1.9.0-eksbuild.1", "1.36": "v1.9.0-eksbuild.1"},
+    "aws-mountpoint-s3-csi-driver": {"1.35": "v2.6.0-eksbuild.1", "1.36": "v2.6.0-eksbuild.1"},
+    "eks-node-monitoring-agent": {"1.35": "v1.7.0-eksbuild.1", "1.36": "v1.7.0-eksbuild.1"},
+}
+
 VLLM = "0.33.0"
 VLLM_IMAGE = f"docker.io/vllm/vllm-openai:v{VLLM}"
 

@@ -22,6 +22,9 @@ FIELD_MANAGER = "gpu-platform"
 # A busy two-core machine answers an apply in milliseconds; a CRD of 300 KB within a second.
 _REQUEST_SECONDS = 30.0
 _ATTEMPTS = 3
+# The API server opens its port a second before it answers, and never answers without etcd: short, so that a dead etcd
+# is noticed.
+_READY_SECONDS = 2.0
 
 Json = dict[str, Any]
 
@@ -80,13 +83,15 @@ class Client:
         return self._request("GET", path, query)
 
     def is_ready(self) -> bool:
-        """Whether the server answers that it is ready; False when nothing listens yet."""
+        """Whether the server answers that it is ready; False when nothing listens, or nobody answers, yet."""
+        connection = self._connection(_READY_SECONDS)
         try:
-            status, _ = self._exchange("GET", "/readyz", None, "application/json")
+            connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {self._token}"})
+            return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
-            self.close()
             return False
-        return status == 200
+        finally:
+            connection.close()
 
     def apply(self, body: Json, *, dry_run: bool = False, subresource: str = "") -> Json:
         """Server-side apply of one object with field manager `gpu-platform`; unknown fields are refused."""
@@ -193,13 +198,13 @@ class Client:
             time.sleep(0.2 * attempt)
         raise AssertionError("the last attempt returns or raises")
 
+    def _connection(self, seconds: float) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=seconds, context=self._context)
+
     def _exchange(self, method: str, target: str, body: Json | None, kind: str) -> tuple[int, bytes]:
         connection: http.client.HTTPSConnection | None = getattr(self._threads, "connection", None)
         if connection is None:
-            connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=_REQUEST_SECONDS, context=self._context
-            )
-            self._threads.connection = connection
+            connection = self._threads.connection = self._connection(_REQUEST_SECONDS)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind, "Accept": "application/json"}
         connection.request(method, target, json.dumps(body) if body is not None else None, headers)
         response = connection.getresponse()

@@ -78,10 +78,14 @@ def check_alive(layout: Layout, state: State, names: Collection[str] = (*_LISTEN
     """
     for record in state.processes:
         if record.name in names and processes.find(record) is None:
-            raise PlatformError(
-                f"{record.name} ended; the last it said:\n{processes.last_lines(layout.log(record.name))}",
-                "run the command again; if the log says the disk is full, free some space first",
-            )
+            said = processes.last_words(layout.log(record.name))
+            raise PlatformError(f"{record.name} ended; the last it said:\n{said}", _mend(said))
+
+
+def _mend(said: str) -> str:
+    if "no space left on device" in said:
+        return "free some space on the disk of the state folder (etcd sets 64 MB aside at once), then run it again"
+    return "run the command again; if it ends the same way, `gpu-platform down` and up again starts afresh"
 
 
 def stop_all(layout: Layout, state: State) -> int:
@@ -185,7 +189,7 @@ def _wait(client: Client, layout: Layout, state: State) -> None:
         check_alive(layout, state, _LISTENS)
     raise PlatformError(
         f"the API server is not ready after {_READY_SECONDS:.0f} s; the last it said:\n"
-        + processes.last_lines(layout.log("kube-apiserver")),
+        + processes.last_words(layout.log("kube-apiserver")),
         f"the logs are in {layout.log('kube-apiserver').parent}; `gpu-platform down` and up again starts afresh",
     )
 

@@ -35,16 +35,18 @@ def start(name: str, command: Sequence[str], folder: Path, log: Path) -> Process
     Args:
         name: the tool's name.
         folder: the environment's folder; marks the process as belonging to it.
-        log: file that gets its output, appended.
+        log: file that gets its output; that of the run before is kept beside it as `.previous`.
 
     Raises:
         PlatformError: when the binary cannot be run.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_suffix(".previous"))
     # The home is the folder too: kwok would read a configuration in the user's.
     environment = {**_passed_on(), "HOME": str(folder), _MARKER: str(folder)}
     try:
-        with log.open("ab") as output:
+        with log.open("wb") as output:
             child = subprocess.Popen(
                 list(command),
                 cwd=folder,
@@ -140,13 +142,14 @@ def _still_there(processes: list[psutil.Process], seconds: float) -> list[psutil
         time.sleep(0.01)
 
 
-def last_lines(log: Path, count: int = 8) -> str:
-    """The end of a log, indented, for an error message."""
+def last_words(log: Path, count: int = 8) -> str:
+    """The end of a log without Go's stack traces, indented, for an error message; empty when there is no log."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 16_384))
-            lines = file.read().decode(errors="replace").splitlines()
+            file.seek(max(0, size - 65_536))
+            text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
+    lines = [line for part in text.split("\n\n") if not part.startswith("goroutine ") for line in part.splitlines()]
     return "\n".join(f"    {line[:300]}" for line in lines[-count:])

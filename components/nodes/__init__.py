@@ -1,4 +1,4 @@
-"""Machines: Karpenter node pools."""
+"""Machines: Karpenter and its node pools."""
 
 from components.nodes.gpu_node_pool import GpuNodePool, GpuNodePoolArgs
 

@@ -20,12 +20,12 @@ from tests.simulator.manifests import small_plan
 
 ROOT = Path(__file__).parents[2]
 
-# Each kills the process that runs `up`, without any chance to tidy.
+# Each kills the process that runs `up`, without any chance to tidy, a little later than the one before.
 KILL_POINTS = {
-    # Between the birth of a process and its record: the state file does not know it.
-    "third process unrecorded": "after(processes, 'start', 3)",
     "state file unwritten": "before(os, 'open', 1)",
     "certificates half made": "before(certificates, '_leaf', 2)",
+    # Between the birth of a process and its record: the state file does not know it.
+    "third process unrecorded": "after(processes, 'start', 3)",
     "objects half applied": "before(apply, '_apply_one', 3)",
 }
 
@@ -59,13 +59,19 @@ SCRIPT = """
 """
 
 
-@pytest.mark.parametrize("point", KILL_POINTS.values(), ids=KILL_POINTS.keys())
-def test_a_killed_up_is_repaired_and_leaves_no_process(point: str, state_root: Path, listener: Listener) -> None:
-    script = textwrap.dedent(SCRIPT).format(point=point)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
+def killed_up(point: str) -> None:
+    script = textwrap.dedent(SCRIPT).format(point=KILL_POINTS[point])
+    result = subprocess.run([sys.executable, "-c", script], env=python_here(), capture_output=True, check=False)
     assert result.returncode == -signal.SIGKILL, result.stderr.decode()
 
+
+def python_here() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+
+def test_every_up_repairs_what_the_killed_one_before_it_left(state_root: Path, listener: Listener) -> None:
+    for point in KILL_POINTS:
+        killed_up(point)
     repaired = up("cut", small_plan(), listener)
 
     assert repaired.is_running
@@ -78,9 +84,7 @@ def test_a_killed_up_is_repaired_and_leaves_no_process(point: str, state_root: P
 
 
 def test_down_alone_cleans_up_after_a_killed_up(state_root: Path, listener: Listener) -> None:
-    script = textwrap.dedent(SCRIPT).format(point=KILL_POINTS["third process unrecorded"])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
+    killed_up("third process unrecorded")
     assert len(processes_in(state_root / "cut")) == 3
 
     result = down("cut", listener)
@@ -137,8 +141,7 @@ def test_a_throwaway_whose_owner_was_killed_is_swept_by_the_next(state_root: Pat
             os.kill(os.getpid(), signal.SIGKILL)
     """
     before = {process.pid for process in processes_in(state_root)}
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=False)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=python_here(), check=False)
     assert len({process.pid for process in processes_in(state_root)} - before) == 2
 
     with control_plane_only(listener):

@@ -1,0 +1,89 @@
+"""IAM documents as plain data. Built from account, partition and names, never from outputs, so a plan can be read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Statement = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AwsPlace:
+    """Where ARNs point: partition, region, account and the cluster's name."""
+
+    partition: str
+    region: str
+    account: str
+    cluster: str
+
+    def arn(self, service: str, resource: str, *, account: str | None = None, regional: bool = True) -> str:
+        """An ARN of this place.
+
+        Args:
+            service: such as `ec2`.
+            resource: what follows the account, such as `subnet/*`.
+            account: instead of ours; empty where AWS owns the resource, `*` where any may.
+            regional: False for global services such as IAM.
+        """
+        region = self.region if regional else ""
+        return f"arn:{self.partition}:{service}:{region}:{self.account if account is None else account}:{resource}"
+
+    @property
+    def cluster_arn(self) -> str:
+        """ARN of the cluster."""
+        return self.arn("eks", f"cluster/{self.cluster}")
+
+
+def allow(
+    sid: str,
+    actions: str | Sequence[str],
+    resources: str | Sequence[str],
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Statement:
+    """One statement that allows."""
+    statement: Statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": [actions] if isinstance(actions, str) else list(actions),
+        "Resource": [resources] if isinstance(resources, str) else list(resources),
+    }
+    if conditions:
+        statement["Condition"] = {operator: dict(keys) for operator, keys in conditions.items()}
+    return statement
+
+
+def document(*statements: Statement) -> str:
+    """An IAM policy document as JSON text."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True)
+
+
+def service_trust(service: str) -> str:
+    """A trust policy that lets one AWS service take the role."""
+    return document(
+        {
+            "Sid": "AllowService",
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": ["sts:AssumeRole"],
+        }
+    )
+
+
+def pod_identity_trust(place: AwsPlace) -> str:
+    """A trust policy for EKS Pod Identity, bound to this account and cluster.
+
+    The agent tags the session with the pod's cluster, namespace and service account, hence `sts:TagSession`.
+    """
+    return document(
+        {
+            "Sid": "AllowEksAuthToAssumeRoleForPodIdentity",
+            "Effect": "Allow",
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": place.account},
+                "ArnEquals": {"aws:SourceArn": place.cluster_arn},
+            },
+        }
+    )

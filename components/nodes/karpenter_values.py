@@ -1,0 +1,28 @@
+"""Values of Karpenter's chart (v1.14.1, charts/karpenter/values.yaml)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# The chart's own advice for a production cluster: requests equal limits, so that it is never evicted for memory.
+_RESOURCES = {"cpu": "1", "memory": "1Gi"}
+
+
+def karpenter_values(cluster_name: str, feature_gates: Mapping[str, bool]) -> dict[str, Any]:
+    """The chart's values.
+
+    Two replicas in two zones on nodes that Karpenter does not manage are the chart's default, hence the system node
+    group; its taint is tolerated by default too.
+
+    Args:
+        cluster_name: also the name of the interruption queue.
+        feature_gates: by name, such as `nodeOverlay`.
+    """
+    return {
+        "replicas": 2,
+        "settings": {
+            "clusterName": cluster_name,
+            "interruptionQueue": cluster_name,
+            "featureGates": dict(feature_gates),
+        },
+        "controller": {"resources": {"requests": dict(_RESOURCES), "limits": dict(_RESOURCES)}},
+    }
