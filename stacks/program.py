@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.settings.target import LAYERS, Layer
-from stacks.contract import CONTRACT_VERSION, export
+from stacks.contract import export
 from stacks.platform_layer import deploy_platform
 from stacks.stack_config import StackConfig
 from stacks.workloads_layer import deploy_workloads
@@ -27,7 +27,6 @@ def deploy(config: StackConfig, layers: tuple[Layer, ...] = LAYERS) -> None:
     servers = deploy_workloads(settings, config.secrets, provider, pools) if "workloads" in layers else {}
     export(
         {
-            "contractVersion": CONTRACT_VERSION,
             "clusterName": settings.cluster.name,
             "nodePools": pulumi.Output.all(*(pool.pool_name for pool in pools.values())),
             "modelUrls": pulumi.Output.all(**{name: server.url for name, server in servers.items()}),

@@ -45,7 +45,7 @@ def test_an_instance_type_is_possible(item: GpuInstanceType) -> None:
     if item.gpu_memory_mib is not None:
         assert 1024 <= item.gpu_memory_mib <= 300 * 1024
     if item.allocatable_memory_mib is not None:
-        assert 0.8 * item.memory_gib * 1024 < item.allocatable_memory_mib < item.memory_gib * 1024
+        assert 0.75 * item.memory_gib * 1024 < item.allocatable_memory_mib < item.memory_gib * 1024
     for code in (item.on_demand_quota, item.spot_quota, item.capacity_block_quota):
         assert not code or QUOTA_CODE.fullmatch(code)
     assert item.eks_ami

@@ -90,8 +90,3 @@ def test_secrets_and_unknowns_are_shown_as_such_in_summaries() -> None:
     assert "Marker." not in text
     assert "<known after up>" in text
 
-
-def test_every_line_of_a_tree_is_printable() -> None:
-    text = plan_as_tree(plan(resource("a", inputs={"metadata": {"name": "a\x1b[31m"}})))
-
-    assert all(line.isprintable() for line in text.splitlines())
