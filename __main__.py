@@ -4,4 +4,4 @@ from stacks.program import deploy
 from stacks.stack_config import from_engine
 
 config = from_engine()
-deploy(config, config.settings.layers)
+deploy(config, config.layers)

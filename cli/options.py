@@ -1,5 +1,6 @@
 """Options that sub-commands share, and what follows from them."""
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +22,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines and 
 DEFAULT_ENV = "local"
 
 
-def load_stack(env: str, file: Path | None) -> "StackFile":
-    """The stack that `--env` or `--file` names.
+def load_stack(env: str, file: Path | None, on: date | None = None) -> "StackFile":
+    """The stack that `--env` or `--file` names, with support windows judged on the day `on` where it is given.
 
     Raises:
         InputError: with every problem of the file.
@@ -30,7 +31,7 @@ def load_stack(env: str, file: Path | None) -> "StackFile":
     from infra.settings import load_stack_file
 
     if file is not None:
-        return load_stack_file(file)
+        return load_stack_file(file, on=on)
     known = environments()
     if env not in known:
         from infra.settings.values import did_you_mean
@@ -39,11 +40,11 @@ def load_stack(env: str, file: Path | None) -> "StackFile":
         accepted = f"an environment with a file Pulumi.<name>.yaml: {', '.join(known)}"
         raise InputError([Problem("--env", found, accepted, did_you_mean(env, known, "or name a file with --file"))])
     name = f"Pulumi.{env}.yaml"
-    return load_stack_file(ROOT / name, shown_as=name)
+    return load_stack_file(ROOT / name, name, on)
 
 
 def environments() -> list[str]:
-    """The committed environments, sorted."""
+    """The committed environments, and the stacks of those that are split; sorted."""
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in ROOT.glob("Pulumi.*.yaml"))
 
 

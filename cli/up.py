@@ -22,10 +22,14 @@ def up(env: Env = DEFAULT_ENV, file: File = None, timeout: Timeout = 120, json: 
         from infra.plan import kubernetes_manifests
         from infra.progress import SilentProgress
         from simulator import environment
+        from simulator.releases import substitutes
         from stacks.evaluation import evaluate
 
-        manifests = kubernetes_manifests(evaluate(stack, "stand-in"))
+        plan = evaluate(stack, "stand-in")
+        manifests, charts = kubernetes_manifests(plan), list(substitutes(plan))
         with nullcontext(SilentProgress()) if json else ConsoleProgress() as progress:
+            for chart, substitute in charts:
+                progress.note(f"chart {chart}: {substitute.note}")
             status = environment.up(environment_name(env, file), manifests, progress, timeout)
         if json:
             print_json(status.as_json())

@@ -90,8 +90,8 @@ class LayerOutputs:
         version = found.get(VERSION_OUTPUT)
         if version is None:
             raise PlatformError(
-                f"the stack {self._stack} exports no {VERSION_OUTPUT}, so it is not a stack of gpu-platform or was never"
-                " brought up",
+                f"the stack {self._stack} exports no {VERSION_OUTPUT}: it is not a stack of gpu-platform, or it was"
+                " never brought up",
                 f"run pulumi up for {self._stack} first, or name the right stack",
             )
         if int(version) != CONTRACT_VERSION:

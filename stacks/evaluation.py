@@ -4,34 +4,47 @@ No credentials, CLI, kubeconfig or network are used. The same input gives an equ
 """
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pulumi
 from pulumi.runtime.mocks import MockEngine, MockSettings
 from pulumi.runtime.settings import configure
 from pulumi.runtime.stack import run_in_stack
 
-from infra.plan import Plan, dependency_order
+from infra.plan import Plan, Value, dependency_order
 from infra.plan.records import Mode
 from infra.settings import StackFile
 from infra.settings.loading import PROJECT
+from infra.settings.target import LAYERS, Layer
+from stacks.layers import stack_of
 from stacks.program import deploy
 from stacks.recorder import RecordingMonitor
 from stacks.stack_config import StackConfig
-from stacks.stand_ins import stand_in_outputs
+from stacks.stand_ins import stand_in
+
+ORGANIZATION = "organization"  # what Pulumi's own backends without organizations use
 
 
-def evaluate(stack: StackFile, mode: Mode = "unknown") -> Plan:
-    """Run the program for one stack and return what it would create, all layers together.
+def evaluate(
+    stack: StackFile,
+    mode: Mode = "unknown",
+    layers: tuple[Layer, ...] = LAYERS,
+    references: Mapping[str, Mapping[str, Value]] | None = None,
+) -> Plan:
+    """Run the program for one stack and return what it would create.
 
     Args:
         stack: settings, and the names of the secrets the stack holds.
         mode: `unknown` for previews and policies, `stand-in` where every value must be there.
+        layers: all together, so that the seams between them are seen, or some of them.
+        references: outputs of other stacks by their full name, `organization/project/stack`.
 
     Raises:
         InputError: when the settings ask for what only the program can refuse, such as a gated model without a token.
         PlatformError: when the program itself is at fault: a look-up, a cycle, two resources of one name.
     """
-    monitor = RecordingMonitor(PROJECT, stack.name, mode, stand_in_outputs)
+    monitor = RecordingMonitor(PROJECT, stack.name, mode, stand_in, references)
     features = set(monitor.GetDeploymentInfo(None).supportedFeatures)  # type: ignore[no-untyped-call]
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -44,11 +57,11 @@ def evaluate(stack: StackFile, mode: Mode = "unknown") -> Plan:
                 project=PROJECT,
                 stack=stack.name,
                 dry_run=mode == "unknown",
-                organization="organization",
+                organization=ORGANIZATION,
                 callbacks=None,
             )
         )
-        loop.run_until_complete(run_in_stack(lambda: deploy(_config(stack, mode))))
+        loop.run_until_complete(run_in_stack(lambda: deploy(_config(stack, mode, layers), layers)))
     finally:
         asyncio.set_event_loop(None)
         loop.close()
@@ -61,9 +74,26 @@ def evaluate(stack: StackFile, mode: Mode = "unknown") -> Plan:
     )
 
 
-def _config(stack: StackFile, mode: Mode) -> StackConfig:
+def evaluate_split(stack: StackFile, mode: Mode = "unknown") -> dict[Layer, Plan]:
+    """Run the program once for each layer, as stacks of their own that read each other's recorded outputs.
+
+    Args:
+        stack: of the environment, with settings for all layers.
+    """
+    plans: dict[Layer, Plan] = {}
+    references: dict[str, Mapping[str, Value]] = {}
+    for layer in LAYERS:
+        name = stack_of(layer, stack.environment)
+        plans[layer] = evaluate(replace(stack, name=name), mode, (layer,), references)
+        references[f"{ORGANIZATION}/{PROJECT}/{name}"] = plans[layer].exports
+    return plans
+
+
+def _config(stack: StackFile, mode: Mode, layers: tuple[Layer, ...]) -> StackConfig:
     """The program's input. Secrets of a file cannot be decrypted here, so each is an unknown or made-up secret."""
-    return StackConfig(stack.settings, {name: _secret(name, mode) for name in sorted(stack.secrets)})
+    return StackConfig(
+        stack.environment, layers, stack.settings, {name: _secret(name, mode) for name in sorted(stack.secrets)}
+    )
 
 
 def _secret(name: str, mode: Mode) -> "pulumi.Output[str]":

@@ -1,33 +1,163 @@
-"""The platform layer: what every workload needs in the cluster. Today: GPU node pools."""
+"""The platform layer: what every workload needs in the cluster: Karpenter, the load balancer controller, node pools."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+from pulumi_kubernetes import Provider
 
 from components.nodes import GpuNodePool, GpuNodePoolArgs
 from infra.conventions import karpenter_node_role
+from infra.errors import PlatformError
 from infra.settings import NodePoolSettings, PlatformSettings
+from infra.versions import (
+    KARPENTER,
+    KARPENTER_CHART,
+    KARPENTER_CRD_CHART,
+    LOAD_BALANCER_CONTROLLER,
+    LOAD_BALANCER_CONTROLLER_REPOSITORY,
+)
+from stacks.foundation import Foundation, aws_settings
 
 
-def deploy_platform(settings: PlatformSettings, provider: pulumi.ProviderResource) -> dict[str, GpuNodePool]:
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The cluster that the layers above the foundation work in.
+
+    Attributes:
+        kubernetes: explicit provider of everything in the cluster.
+        aws: explicit provider of everything beside it; None where nothing in AWS is made.
+    """
+
+    settings: PlatformSettings
+    foundation: Foundation
+    kubernetes: Provider
+    aws: pulumi.ProviderResource | None = None
+
+    def options(self, needs: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        """Options of a component in this cluster that waits for the foundation and for `needs`."""
+        providers = [provider for provider in (self.aws, self.kubernetes) if provider]
+        return pulumi.ResourceOptions(providers=providers, depends_on=[*self.foundation.needs, *needs])
+
+
+def deploy_platform(cluster: Cluster) -> dict[str, GpuNodePool]:
     """Create the platform layer.
 
     Returns:
-        The node pools by name.
+        The GPU node pools by name.
     """
-    options = pulumi.ResourceOptions(provider=provider)
-    return {pool.name: GpuNodePool(pool.name, node_pool_args(pool, settings), options) for pool in settings.node_pools}
+    settings = cluster.settings
+    operators = _operators(cluster)
+    if settings.cpu_pool:
+        _cpu_pool(cluster, operators)
+    return {
+        pool.name: GpuNodePool(pool.name, node_pool_args(pool, cluster), cluster.options(operators))
+        for pool in settings.node_pools
+    }
 
 
-def node_pool_args(pool: NodePoolSettings, settings: PlatformSettings) -> GpuNodePoolArgs:
+def _operators(cluster: Cluster) -> list[pulumi.Resource]:
+    """Controllers that are missing in the cluster; what they control waits for them and goes first."""
+    settings = cluster.settings
+    there: Sequence[str] = settings.cluster.installed if settings.target == "existing" else ()
+    if settings.target == "local":
+        return []  # the embedded environment has nodes of its own and no AWS
+    made: list[pulumi.Resource] = []
+    if "karpenter" not in there:
+        made.append(_karpenter(cluster))
+    if "aws-load-balancer-controller" not in there:
+        made.append(_load_balancer_controller(cluster))
+    return made
+
+
+def _karpenter(cluster: Cluster) -> pulumi.Resource:
+    # Imported here, so that an environment without AWS does not pay for the AWS SDK.
+    from components.nodes.karpenter_controller import KarpenterController
+
+    settings, place = cluster.settings, aws_settings(cluster.settings)
+    return KarpenterController(
+        "karpenter",
+        {
+            "partition": place.partition,
+            "region": place.region,
+            "account_id": place.account_id,
+            "cluster_name": settings.cluster.name,
+            "node_role_name": karpenter_node_role(settings.cluster.name),
+            "chart": KARPENTER_CHART,
+            "crd_chart": KARPENTER_CRD_CHART,
+            "version": KARPENTER,
+            "feature_gates": {
+                "reservedCapacity": True,
+                "staticCapacity": any(pool.static_nodes for pool in settings.node_pools),
+            },
+            "tags": dict(settings.tags),
+        },
+        cluster.options(),
+    )
+
+
+def _load_balancer_controller(cluster: Cluster) -> pulumi.Resource:
+    from components.network.load_balancer_controller import LoadBalancerController, LoadBalancerControllerArgs
+
+    settings, place = cluster.settings, aws_settings(cluster.settings)
+    if settings.network and settings.network.existing:
+        vpc_id: pulumi.Input[str] | None = settings.network.existing.vpc_id
+    else:
+        vpc_id = cluster.foundation.vpc_id
+    if vpc_id is None:
+        raise PlatformError(
+            "the load balancer controller needs the VPC, and a cluster that is there already does not say it",
+            "give network.existing, or name aws-load-balancer-controller under cluster.installed",
+        )
+    args: LoadBalancerControllerArgs = {
+        "partition": place.partition,
+        "region": place.region,
+        "account_id": place.account_id,
+        "cluster_name": settings.cluster.name,
+        "vpc_id": vpc_id,
+        "chart": "aws-load-balancer-controller",
+        "repository": LOAD_BALANCER_CONTROLLER_REPOSITORY,
+        "version": LOAD_BALANCER_CONTROLLER,
+        "tags": dict(settings.tags),
+    }
+    return LoadBalancerController("load-balancer-controller", args, cluster.options())
+
+
+def _cpu_pool(cluster: Cluster, operators: Sequence[pulumi.Resource]) -> None:
+    from components.nodes.cpu_node_pool import CpuNodePool, CpuNodePoolArgs
+
+    settings, pool = cluster.settings, cluster.settings.cpu_pool
+    if pool is None:
+        return
+    args: CpuNodePoolArgs = {
+        "cluster_name": settings.cluster.name,
+        "node_role": karpenter_node_role(settings.cluster.name),
+        "capacity_types": list(pool.capacity_types),
+        "cpu_limit": pool.limits.cpu,
+        "memory_limit_gib": pool.limits.memory_gib,
+        "zones": list(settings.network.zones if settings.network else ()),
+        "consolidate_after": pool.consolidate_after,
+        "expire_after": pool.expire_after,
+        "termination_grace_period": pool.termination_grace_period,
+        "ami_alias": pool.ami_alias,
+        "tags": dict(settings.tags),
+    }
+    if cluster.foundation.key_arn is not None:
+        args["key_arn"] = cluster.foundation.key_arn
+    CpuNodePool(pool.name, args, cluster.options(operators))
+
+
+def node_pool_args(pool: NodePoolSettings, cluster: Cluster) -> GpuNodePoolArgs:
     """The component's arguments for one pool of the settings."""
+    settings = cluster.settings
     args: GpuNodePoolArgs = {
         "cluster_name": settings.cluster.name,
         "node_role": karpenter_node_role(settings.cluster.name),
         "purpose": pool.purpose,
         "architectures": sorted({machine.kubernetes_arch for machine in pool.candidates}),
         "capacity_types": list(pool.capacity_types),
-        "reservations": list(pool.reservations),
+        "reservations": [reservation.id for reservation in pool.reservations],
         "zones": list(pool.zones or (settings.network.zones if settings.network else ())),
         "labels": dict(pool.labels),
         "taints": [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in pool.taints],
@@ -50,8 +180,20 @@ def node_pool_args(pool: NodePoolSettings, settings: PlatformSettings) -> GpuNod
         args["instance_types"] = list(pool.instance_types)
     if pool.weight:
         args["weight"] = pool.weight
+    args["fast_image_pull"] = pool.pulls_in_parallel
+    args["capacity_block"] = any(reservation.capacity_block for reservation in pool.reservations)
+    if cluster.foundation.key_arn is not None:
+        args["key_arn"] = cluster.foundation.key_arn
     if pool.disruption.consolidation_policy:
         args["consolidation_policy"] = pool.disruption.consolidation_policy
+    if pool.max_pods:
+        args["max_pods"] = pool.max_pods
+    if pool.topology_manager:
+        args["topology_manager"] = pool.topology_manager
+    if pool.placement_group:
+        args["placement_group"] = pool.placement_group
+    if pool.static_nodes:
+        args["static_nodes"] = pool.static_nodes
     return args
 
 

@@ -1,34 +1,68 @@
 """The program: settings, then layers, then exports. The engine runs it, and so does the evaluation."""
 
-import pulumi
-import pulumi_kubernetes as kubernetes
+from collections.abc import Mapping
 
+import pulumi
+from pulumi_kubernetes import Provider
+
+from components.nodes import GpuNodePool
+from infra.settings import PlatformSettings
 from infra.settings.target import LAYERS, Layer
 from stacks.contract import export
-from stacks.platform_layer import deploy_platform
+from stacks.foundation import Foundation
+from stacks.platform_layer import Cluster, deploy_platform
 from stacks.stack_config import StackConfig
 from stacks.workloads_layer import deploy_workloads
 
 
 def deploy(config: StackConfig, layers: tuple[Layer, ...] = LAYERS) -> None:
-    """Register everything the layers hold and export the contract.
+    """Register everything the layers hold and export their part of the contract.
 
     Args:
         layers: which layers to create; the evaluation passes all of them, the engine those of the stack.
     """
     settings = config.settings
-    provider = kubernetes.Provider(
+    foundation, aws = _foundation(config, layers)
+    outputs = dict(foundation.outputs)
+    if {"platform", "workloads"} & set(layers):
+        cluster = Cluster(settings, foundation, _kubernetes_provider(settings, foundation), aws)
+        pools: Mapping[str, GpuNodePool] = {}
+        if "platform" in layers:
+            pools = deploy_platform(cluster)
+            outputs["nodePools"] = pulumi.Output.all(*(pool.pool_name for pool in pools.values()))
+        if "workloads" in layers:
+            servers = deploy_workloads(cluster, config.secrets, pools)
+            outputs["modelUrls"] = pulumi.Output.all(**{name: server.url for name, server in servers.items()})
+    export(outputs)
+
+
+def _foundation(config: StackConfig, layers: tuple[Layer, ...]) -> tuple[Foundation, pulumi.ProviderResource | None]:
+    """The foundation, made here or in another stack, or a cluster that is there; and the AWS provider beside it."""
+    settings = config.settings
+    if settings.target == "local" or settings.aws is None:
+        return Foundation(outputs={"clusterName": settings.cluster.name}), None
+    # Imported here, so that an environment without AWS does not pay for the AWS SDK.
+    from stacks.aws_foundation import aws_provider, deploy_foundation
+    from stacks.layers import referenced_foundation
+
+    aws = aws_provider(settings.aws) if {"foundation", "platform"} & set(layers) else None
+    if settings.target == "existing":
+        return Foundation(outputs={"clusterName": settings.cluster.name}), aws
+    if "foundation" in layers and aws is not None:
+        return deploy_foundation(settings, aws), aws
+    return referenced_foundation(config.environment), aws
+
+
+def _kubernetes_provider(settings: PlatformSettings, foundation: Foundation) -> Provider:
+    """The explicit provider of everything in the cluster.
+
+    `cluster_identifier` is what the provider is replaced by when it changes. Without it a change in the text of the
+    kubeconfig would replace the provider and everything under it.
+    """
+    if foundation.kubeconfig is not None:
+        return Provider("cluster", kubeconfig=foundation.kubeconfig, cluster_identifier=settings.cluster.name)
+    return Provider(
         "cluster",
-        context=settings.cluster.name,
-        # Without it, a change of the kubeconfig's text would replace the provider and everything under it.
+        context=settings.cluster.context or settings.cluster.name,
         cluster_identifier=settings.cluster.name,
-    )
-    pools = deploy_platform(settings, provider) if "platform" in layers else {}
-    servers = deploy_workloads(settings, config.secrets, provider, pools) if "workloads" in layers else {}
-    export(
-        {
-            "clusterName": settings.cluster.name,
-            "nodePools": pulumi.Output.all(*(pool.pool_name for pool in pools.values())),
-            "modelUrls": pulumi.Output.all(**{name: server.url for name, server in servers.items()}),
-        }
     )

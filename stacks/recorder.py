@@ -15,8 +15,10 @@ from pulumi.runtime.proto import resource_pb2
 from infra.errors import PlatformError
 from infra.plan import Marker, PlannedOptions, PlannedResource, Value
 from infra.plan.records import Mode
+from stacks.stand_ins import StandIn
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+REFERENCE_TYPE = "pulumi:pulumi:StackReference"
 
 # How the SDK marks special values on the wire. Source: pulumi sdk/python, runtime/rpc.py.
 UNKNOWN_SENTINEL = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -24,7 +26,7 @@ SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a type mark, not a secret
 RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
 
-StandIn = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
+MakeUp = Callable[[str, str, Mapping[str, Any]], StandIn]
 
 
 class _NoMocks(Mocks):
@@ -41,11 +43,20 @@ class RecordingMonitor(MockMonitor):
     """Answers registrations in one of two modes and keeps them.
 
     In mode `unknown` a resource has no id and only the outputs that equal its inputs, as in a first preview. In mode
-    `stand-in` it also has what `stand_in` makes up for it.
+    `stand-in` it also has what `stand_in` makes up for it. A StackReference answers with what `references` holds for
+    its full name; another one has unknown outputs.
     """
 
-    def __init__(self, project: str, stack: str, mode: Mode, stand_in: StandIn) -> None:
+    def __init__(
+        self,
+        project: str,
+        stack: str,
+        mode: Mode,
+        stand_in: MakeUp,
+        references: Mapping[str, Mapping[str, Value]] | None = None,
+    ) -> None:
         super().__init__(_NoMocks())
+        self._references = references or {}
         self._project, self._stack, self._mode, self._stand_in = project, stack, mode, stand_in
         self._lock = threading.Lock()  # the SDK registers from several threads
         self.recorded: dict[str, PlannedResource] = {}
@@ -69,9 +80,9 @@ class RecordingMonitor(MockMonitor):
         response.object.CopyFrom(request.object)
         managed = request.custom or request.remote
         if managed and self._mode == "stand-in":
-            response.id = f"{request.name}-id" if request.custom else ""
-            inputs = {key: decode(value) for key, value in request.object.fields.items()}
-            response.object.update(self._stand_in(request.type, request.name, inputs))
+            made_up = self._stand_in(request.type, request.name, self.recorded[urn].inputs)
+            response.id = made_up.identifier
+            response.object.update(dict(made_up.outputs))
         return response
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
@@ -79,6 +90,9 @@ class RecordingMonitor(MockMonitor):
         self._keep(_record(urn, request, read=True))
         response = resource_pb2.ReadResourceResponse(urn=urn)
         response.properties.CopyFrom(request.properties)
+        if request.type == REFERENCE_TYPE:
+            outputs = self._references.get(request.id)
+            response.properties.update({"outputs": UNKNOWN_SENTINEL if outputs is None else encode(dict(outputs))})
         return response
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
@@ -165,6 +179,19 @@ def decode(value: Any) -> Value:
     if kind == "struct_value":
         return _decode_mapping(value.struct_value.fields)
     return None
+
+
+def encode(value: Value) -> Any:  # what protobuf's Struct takes
+    """Plan data as the wire writes it; the inverse of `decode` but for secrets, whose values a plan does not hold."""
+    if value is Marker.UNKNOWN:
+        return UNKNOWN_SENTINEL
+    if value is Marker.SECRET:
+        return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": UNKNOWN_SENTINEL}
+    if isinstance(value, dict):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [encode(item) for item in value]
+    return value
 
 
 def _decode_mapping(fields: Any) -> Value:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 
-from infra.settings import PlatformSettings, parse_settings
+from infra.settings import PlatformSettings, load_stack_file, parse_settings
 from infra.settings.loading import PROJECT, SECRET_KEYS
+from infra.settings.target import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +16,13 @@ class StackConfig:
     """The input of the program.
 
     Attributes:
+        environment: `prod` for the stacks `prod`, `prod-foundation` and `prod-workloads`.
+        layers: the layers the stack holds.
         secrets: by name without the project, such as `huggingFaceToken`; each a secret Output.
     """
 
+    environment: str
+    layers: tuple[Layer, ...]
     settings: PlatformSettings
     secrets: Mapping[str, pulumi.Output[str]]
 
@@ -30,7 +36,10 @@ def from_engine() -> StackConfig:
     config = pulumi.Config(PROJECT)
     names = [key.removeprefix(f"{PROJECT}:") for key in SECRET_KEYS]
     found = {name: config.get_secret(name) for name in names if config.get(name)}
-    return StackConfig(
-        settings=parse_settings(config.get_object("platform")),
-        secrets={name: value for name, value in found.items() if value is not None},
-    )
+    secrets = {name: value for name, value in found.items() if value is not None}
+    if config.get("environment"):
+        # A layer's stack holds no settings of its own: they stand in the environment's file.
+        part = load_stack_file(Path(f"Pulumi.{pulumi.get_stack()}.yaml"))
+        return StackConfig(part.environment, part.layers, part.settings, secrets)
+    settings = parse_settings(config.get_object("platform"))
+    return StackConfig(pulumi.get_stack(), settings.layers, settings, secrets)

@@ -10,6 +10,7 @@ from components.serving import ModelServer, ModelServerArgs
 from infra.errors import InputError, Problem
 from infra.planning.host_share import cache_gib, host_share
 from infra.settings import ModelSettings, PlatformSettings
+from stacks.platform_layer import Cluster
 
 TOKEN_SECRET = "hugging-face"  # noqa: S105 - the name of a Secret
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
@@ -17,9 +18,8 @@ TOKEN_CONFIG = "huggingFaceToken"  # noqa: S105 - the name of a setting
 
 
 def deploy_workloads(
-    settings: PlatformSettings,
+    cluster: Cluster,
     secrets: Mapping[str, pulumi.Output[str]],
-    provider: pulumi.ProviderResource,
     pools: Mapping[str, GpuNodePool],
 ) -> dict[str, ModelServer]:
     """Create the workloads layer.
@@ -34,7 +34,8 @@ def deploy_workloads(
     Raises:
         InputError: when a gated model has no token.
     """
-    options = pulumi.ResourceOptions(provider=provider)
+    settings = cluster.settings
+    options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=list(cluster.foundation.needs))
     namespaces = {name: _namespace(name, options) for name in sorted({model.namespace for model in settings.models})}
     tokens = _token_secrets(settings, secrets, namespaces, options)
     servers = {}
@@ -45,7 +46,7 @@ def deploy_workloads(
         servers[model.name] = ModelServer(
             model.name,
             model_server_args(model, settings),
-            pulumi.ResourceOptions(provider=provider, depends_on=needed),
+            pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=needed),
         )
     return servers
 

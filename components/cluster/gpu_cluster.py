@@ -112,7 +112,8 @@ class GpuCluster(pulumi.ComponentResource):
         )
         after = [self._addon(addon, [nodes.node_group]) for addon in chosen if not addon.before_nodes]
         self.ready = [nodes.node_group, *after]
-        self.cluster_name = cluster.eks_cluster.apply(lambda _: args["cluster_name"])
+        # Known only once the cluster answers, so that what needs a running cluster can depend on its name.
+        self.cluster_name = cluster.kubeconfig_json.apply(lambda _: args["cluster_name"])
         self.kubeconfig = cluster.kubeconfig_json
         self.register_outputs({"clusterName": self.cluster_name, "kubeconfig": self.kubeconfig})
 

@@ -74,6 +74,19 @@ def key_policy(place: AwsPlace) -> str:
             [*using, *data_keys],
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
         ),
+        # Volumes of Karpenter's nodes and of claims, for callers of this account that EC2 acts for: what AWS grants on
+        # its own key for EBS.
+        _grant(
+            "Ec2UsesVolumesForThisAccount",
+            {"AWS": "*"},
+            [*using, *data_keys, "kms:CreateGrant"],
+            {
+                "StringEquals": {
+                    "kms:CallerAccount": place.account,
+                    "kms:ViaService": f"ec2.{place.region}.amazonaws.com",
+                }
+            },
+        ),
         _grant("AutoScalingUsesVolumes", {"AWS": auto_scaling}, [*using, *data_keys]),
         _grant(
             "AutoScalingGrantsVolumes",

@@ -7,6 +7,14 @@ from typing import Any
 
 Statement = dict[str, Any]
 
+# EC2 as a service principal: outside China and in China.
+EC2_PRINCIPALS = ("ec2.amazonaws.com", "ec2.amazonaws.com.cn")
+
+
+def ec2_principal(partition: str) -> str:
+    """EC2's service principal in a partition."""
+    return EC2_PRINCIPALS[1] if partition == "aws-cn" else EC2_PRINCIPALS[0]
+
 
 @dataclass(frozen=True, slots=True)
 class AwsPlace:

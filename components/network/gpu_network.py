@@ -61,12 +61,16 @@ class GpuNetwork(pulumi.ComponentResource):
         public = {zone.zone: self._subnet("public", zone.zone, zone.public) for zone in plan}
         nodes = {zone.zone: self._subnet("node", zone.zone, zone.node, secondary) for zone in plan}
         control = {zone.zone: self._subnet("control-plane", zone.zone, zone.control_plane) for zone in plan}
-        tables = self._routes(plan, public, nodes, control)
+        tables, ways_out = self._routes(plan, public, nodes, control)
         self._watch_and_connect(tables, nodes)
         group = self._node_security_group()
 
         self.vpc_id = self._vpc.id
-        self.node_subnet_ids = pulumi.Output.all(*(subnet.id for subnet in nodes.values()))
+        # Known only when the routes are there: a node that starts before them cannot reach its cluster.
+        count = len(nodes)
+        self.node_subnet_ids = pulumi.Output.all(
+            *(subnet.id for subnet in nodes.values()), *(way.id for way in ways_out)
+        ).apply(lambda ids: list(ids[:count]))
         self.control_plane_subnet_ids = pulumi.Output.all(*(subnet.id for subnet in control.values()))
         self.node_security_group_id = group.id
         self.register_outputs(
@@ -134,22 +138,27 @@ class GpuNetwork(pulumi.ComponentResource):
         public: dict[str, ec2.Subnet],
         nodes: dict[str, ec2.Subnet],
         control: dict[str, ec2.Subnet],
-    ) -> list[ec2.RouteTable]:
-        """Route tables of private subnets: out through NAT. Public subnets go out through the internet gateway."""
+    ) -> tuple[list[ec2.RouteTable], list[pulumi.CustomResource]]:
+        """Private subnets go out through NAT, public ones through the internet gateway.
+
+        Returns:
+            The private route tables, and the routes and associations that nodes need.
+        """
         gateway = ec2.InternetGateway(
             f"{self._name}-internet-gateway", vpc_id=self._vpc.id, tags=self._tags("igw"), opts=self._inside
         )
-        outside = self._table("public", gateway_id=gateway.id)
+        outside, _ = self._table("public", gateway_id=gateway.id)
         for zone, subnet in public.items():
             self._associate(f"public-{zone}", subnet, outside)
         zones_with_nat = [zone.zone for zone in plan][: None if self._args["nat_gateway_per_zone"] else 1]
         nats = {zone: self._nat_gateway(zone, public[zone], gateway) for zone in zones_with_nat}
         private = {zone: self._table(f"private-{zone}", nat_gateway_id=nat.id) for zone, nat in nats.items()}
+        ways_out: list[pulumi.CustomResource] = [route for _, route in private.values()]
         for zone, subnet in nodes.items():
-            table = private.get(zone) or private[zones_with_nat[0]]
-            self._associate(f"node-{zone}", subnet, table)
+            table, _ = private.get(zone) or private[zones_with_nat[0]]
+            ways_out.append(self._associate(f"node-{zone}", subnet, table))
             self._associate(f"control-plane-{zone}", control[zone], table)
-        return list(private.values())
+        return [table for table, _ in private.values()], ways_out
 
     def _nat_gateway(self, zone: str, subnet: ec2.Subnet, gateway: ec2.InternetGateway) -> ec2.NatGateway:
         address = ec2.Eip(
@@ -168,11 +177,11 @@ class GpuNetwork(pulumi.ComponentResource):
         kind: str,
         gateway_id: pulumi.Input[str] | None = None,
         nat_gateway_id: pulumi.Input[str] | None = None,
-    ) -> ec2.RouteTable:
+    ) -> tuple[ec2.RouteTable, ec2.Route]:
         table = ec2.RouteTable(
             f"{self._name}-{kind}-routes", vpc_id=self._vpc.id, tags=self._tags(kind), opts=self._inside
         )
-        ec2.Route(
+        route = ec2.Route(
             f"{self._name}-{kind}-default-route",
             route_table_id=table.id,
             destination_cidr_block="0.0.0.0/0",
@@ -180,10 +189,10 @@ class GpuNetwork(pulumi.ComponentResource):
             nat_gateway_id=nat_gateway_id,
             opts=self._inside,
         )
-        return table
+        return table, route
 
-    def _associate(self, kind: str, subnet: ec2.Subnet, table: ec2.RouteTable) -> None:
-        ec2.RouteTableAssociation(
+    def _associate(self, kind: str, subnet: ec2.Subnet, table: ec2.RouteTable) -> ec2.RouteTableAssociation:
+        return ec2.RouteTableAssociation(
             f"{self._name}-{kind}-association", subnet_id=subnet.id, route_table_id=table.id, opts=self._inside
         )
 

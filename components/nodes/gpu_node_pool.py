@@ -79,6 +79,23 @@ class GpuNodePoolArgs(TypedDict):
     """Root volume in GiB."""
     local_nvme: bool
     """Whether every machine has NVMe, which then holds images and pods' scratch space as one RAID 0."""
+    key_arn: NotRequired[pulumi.Input[str]]
+    """KMS key of the root volume. Default: the account's default key for EBS; the volume is encrypted either way."""
+    max_pods: NotRequired[int]
+    """Pods on a node. Default: what Karpenter computes from the interfaces without prefixes (p5.48xlarge: 100)."""
+    topology_manager: NotRequired[str]
+    """best-effort, restricted or single-numa-node: kubelet aligns GPUs, network cards and whole cores of a pod by NUMA
+    node. The last two refuse a pod that does not fit: a pod with all eight GPUs needs both nodes of a p5. Default:
+    off."""
+    fast_image_pull: NotRequired[bool]
+    """Pull and unpack image layers in parallel; AL2023 only, machines of 2xlarge or larger. Default: False."""
+    placement_group: NotRequired[str]
+    """Name of an EC2 placement group for the nodes. Default: none."""
+    static_nodes: NotRequired[int]
+    """Keep exactly this many nodes, whatever pods ask. Needs Karpenter's gate StaticCapacity and cannot be set or
+    removed on a living pool; gpu_limit, weight and consolidation then mean nothing. Default: nodes as pods need."""
+    capacity_block: NotRequired[bool]
+    """Whether the reservations are Capacity Blocks for ML; nothing is started outside them then. Default: False."""
     tags: NotRequired[dict[str, pulumi.Input[str]]]
     """Tags on instances and volumes."""
 

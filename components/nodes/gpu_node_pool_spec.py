@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from components.nodes.node_class_spec import node_class, root_volume, user_data
 from components.specs import Spec
 from infra.conventions import (
     CAPACITY_TYPE_LABEL,
-    DISCOVERY_TAG,
     GPU_NAME_LABEL,
     GPU_RESOURCE,
     GPU_TAINT,
@@ -18,44 +18,29 @@ if TYPE_CHECKING:
     from components.nodes.gpu_node_pool import GpuNodePoolArgs
 
 # gp3 at its largest throughput (MiB/s), with the IOPS that throughput needs: 4 per MiB/s. Source: Amazon EBS user
-# guide, gp3. Image pull and weights are bound by it where there is no NVMe.
+# guide, gp3. Image pull and weights are bound by it where there is no NVMe; FastImagePull wants 600 or more.
 ROOT_THROUGHPUT = 1000
 ROOT_IOPS = 4000
+
+# Kind of the reservation a node runs in: default or capacity-block (Karpenter, well-known labels).
+RESERVATION_TYPE_LABEL = "karpenter.k8s.aws/capacity-reservation-type"
 
 
 def node_class_spec(args: "GpuNodePoolArgs") -> Spec:
     """`EC2NodeClass.spec`: the machine image, network, disks and metadata service of the pool's nodes."""
-    discovery = [{"tags": {DISCOVERY_TAG: args["cluster_name"]}}]
-    spec: Spec = {
-        "amiSelectorTerms": [{"alias": args["ami_alias"]}],
-        "role": args["node_role"],
-        "subnetSelectorTerms": discovery,
-        "securityGroupSelectorTerms": discovery,
-        # IMDSv2 only, and one hop: a pod without host networking cannot take the node's role.
-        "metadataOptions": {
-            "httpEndpoint": "enabled",
-            "httpTokens": "required",
-            "httpPutResponseHopLimit": 1,
-        },
-        "blockDeviceMappings": [
-            {
-                "deviceName": "/dev/xvda",
-                "rootVolume": True,
-                "ebs": {
-                    "volumeSize": f"{args['root_volume_gib']}Gi",
-                    "volumeType": "gp3",
-                    "throughput": ROOT_THROUGHPUT,
-                    "iops": ROOT_IOPS,
-                    "encrypted": True,
-                    "deleteOnTermination": True,
-                },
-            }
-        ],
-    }
+    root = root_volume(args["root_volume_gib"], ROOT_THROUGHPUT, ROOT_IOPS, args.get("key_arn"))
+    spec = node_class(args["cluster_name"], args["node_role"], args["ami_alias"], root)
     if args["local_nvme"]:
         spec["instanceStorePolicy"] = "RAID0"
     if args.get("reservations"):
         spec["capacityReservationSelectorTerms"] = [{"id": reservation} for reservation in args["reservations"]]
+    if args.get("placement_group"):
+        spec["placementGroupSelector"] = {"name": args["placement_group"]}
+    if args.get("max_pods"):
+        spec["kubelet"] = {"maxPods": args["max_pods"]}
+    at_boot = user_data(args["ami_alias"], args.get("topology_manager"), args.get("fast_image_pull", False))
+    if at_boot:
+        spec["userData"] = at_boot
     if args.get("tags"):
         spec["tags"] = dict(args["tags"])
     return spec
@@ -77,9 +62,23 @@ def node_pool_spec(name: str, args: "GpuNodePoolArgs") -> Spec:
         "limits": {GPU_RESOURCE: str(args["gpu_limit"]), "nodes": str(args["node_limit"])},
         "disruption": _disruption(args),
     }
+    if args.get("static_nodes"):
+        return spec | _static(args)
     if args.get("weight"):
         spec["weight"] = args["weight"]
     return spec
+
+
+def _static(args: "GpuNodePoolArgs") -> Spec:
+    """What differs in a pool of a fixed size: the CRD refuses other limits and a weight, and nothing is consolidated.
+
+    `disruption` stays, because its budgets bind drift here too, and with it the CRD wants `consolidateAfter`.
+    """
+    return {
+        "replicas": args["static_nodes"],
+        "limits": {"nodes": str(args["node_limit"])},
+        "disruption": {"consolidateAfter": "Never", "budgets": _budgets(args)},
+    }
 
 
 def _requirements(args: "GpuNodePoolArgs") -> list[Spec]:
@@ -92,6 +91,8 @@ def _requirements(args: "GpuNodePoolArgs") -> list[Spec]:
         ("kubernetes.io/arch", args["architectures"]),
         ("kubernetes.io/os", ["linux"]),
         (ZONE_ID_LABEL, args.get("zones", [])),
+        # Only nodes in a reservation have this label, so that nothing else is ever started for the pool.
+        (RESERVATION_TYPE_LABEL, ["capacity-block"] if args.get("capacity_block") else []),
     ]
     return [{"key": key, "operator": "In", "values": list(values)} for key, values in wanted if values]
 
@@ -105,16 +106,19 @@ def _taints(args: "GpuNodePoolArgs") -> list[Spec]:
 
 
 def _disruption(args: "GpuNodePoolArgs") -> Spec:
-    training = args["purpose"] == "training"
-    default_policy = "WhenEmpty" if training else "WhenEmptyOrUnderutilized"
-    # A running training job is not moved for a better price or a new AMI: nodes change when the job is over.
-    default_budgets: list[Spec] = (
-        [{"nodes": "0", "reasons": ["Drifted", "Underutilized"]}, {"nodes": "100%", "reasons": ["Empty"]}]
-        if training
-        else [{"nodes": "10%"}]
-    )
+    default_policy = "WhenEmpty" if args["purpose"] == "training" else "WhenEmptyOrUnderutilized"
     return {
         "consolidationPolicy": args.get("consolidation_policy") or default_policy,
         "consolidateAfter": args["consolidate_after"],
-        "budgets": [dict(budget) for budget in args.get("budgets", [])] or default_budgets,
+        "budgets": _budgets(args),
     }
+
+
+def _budgets(args: "GpuNodePoolArgs") -> list[Spec]:
+    given: list[Spec] = [dict(budget) for budget in args.get("budgets", [])]
+    if given:
+        return given
+    if args["purpose"] == "training":
+        # A running training job is not moved for a better price or a new AMI: nodes change when the job is over.
+        return [{"nodes": "0", "reasons": ["Drifted", "Underutilized"]}, {"nodes": "100%", "reasons": ["Empty"]}]
+    return [{"nodes": "10%"}]

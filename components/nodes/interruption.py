@@ -5,6 +5,8 @@ Source: karpenter-provider-aws v1.14.1, CloudFormation template; AWS names of so
 
 import json
 
+from components.identity.documents import AwsPlace, allow, document
+
 # By the name of the rule: event source and detail type. A rebalance recommendation is reported, never drained.
 INTERRUPTION_EVENTS = {
     "scheduled-change": ("aws.health", "AWS Health Event"),
@@ -22,28 +24,29 @@ def event_pattern(source: str, detail_type: str) -> str:
     return json.dumps({"source": [source], "detail-type": [detail_type]}, sort_keys=True)
 
 
-def queue_policy(queue_arn: str) -> str:
-    """Who may write to the queue: EventBridge, and nobody without TLS. JSON text."""
-    return json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "EventsMaySend",
-                    "Effect": "Allow",
-                    "Principal": {"Service": ["events.amazonaws.com", "sqs.amazonaws.com"]},
-                    "Action": ["sqs:SendMessage"],
-                    "Resource": [queue_arn],
-                },
-                {
-                    "Sid": "DenyWithoutTls",
-                    "Effect": "Deny",
-                    "Principal": "*",
-                    "Action": ["sqs:*"],
-                    "Resource": [queue_arn],
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                },
-            ],
-        },
-        sort_keys=True,
+def queue_arn(place: AwsPlace) -> str:
+    """ARN of the queue, which bears the cluster's name."""
+    return place.arn("sqs", place.cluster)
+
+
+def queue_policy(place: AwsPlace) -> str:
+    """Who may write to the queue: EventBridge for rules of this account, and nobody without TLS. JSON text.
+
+    Karpenter's template lets every rule of every account write, which could make Karpenter drain nodes on a stranger's
+    word; the condition on the rule closes that (EventBridge user guide, resource-based policies for Amazon SQS).
+    """
+    sending = allow(
+        "EventsMaySend",
+        "sqs:SendMessage",
+        queue_arn(place),
+        {"ArnLike": {"aws:SourceArn": place.arn("events", "rule/*")}},
     )
+    without_tls = {
+        "Sid": "DenyWithoutTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["sqs:*"],
+        "Resource": [queue_arn(place)],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return document(sending | {"Principal": {"Service": ["events.amazonaws.com", "sqs.amazonaws.com"]}}, without_tls)

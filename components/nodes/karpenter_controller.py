@@ -6,12 +6,13 @@ import pulumi
 from pulumi_aws import cloudwatch, eks, iam, sqs
 from pulumi_kubernetes.helm.v3 import Release
 
-from components.identity.documents import AwsPlace, service_trust
+from components.identity.documents import AwsPlace, ec2_principal, service_trust
 from components.identity.pod_identity_role import PodIdentityRole
 from components.nodes.interruption import (
     INTERRUPTION_EVENTS,
     QUEUE_RETENTION_SECONDS,
     event_pattern,
+    queue_arn,
     queue_policy,
 )
 from components.nodes.karpenter_policies import controller_policies
@@ -45,12 +46,19 @@ class KarpenterControllerArgs(TypedDict):
     """Version of both charts."""
     feature_gates: dict[str, bool]
     """Feature gates in use, by name."""
+    zonal_shift: NotRequired[bool]
+    """Whether no node is started in a zone that is shifted away from; needs zonal shift on the cluster. Default: no."""
     tags: NotRequired[dict[str, pulumi.Input[str]]]
     """Tags on everything in AWS."""
 
 
 class KarpenterController(pulumi.ComponentResource):
-    """Karpenter's controller with least rights, its queue of interruptions and the role of its nodes."""
+    """Karpenter's controller with least rights, its queue of interruptions and the role of its nodes.
+
+    Spot needs the service-linked role of `spot.amazonaws.com`, which is left out on purpose: it exists once per
+    account, creating it twice fails, and a destroy would take it from every other cluster of the account. Where no spot
+    request was ever made: `aws iam create-service-linked-role --aws-service-name spot.amazonaws.com`.
+    """
 
     release: Release
     """The controller; node pools depend on it, so that it lives until the last of them is gone."""
@@ -64,7 +72,6 @@ class KarpenterController(pulumi.ComponentResource):
         nodes_may_join = self._node_role()
         queue = self._interruption_queue()
         node_role_arn = self._place.arn("iam", f"role/{args['node_role_name']}", regional=False)
-        queue_arn = self._place.arn("sqs", args["cluster_name"])
         identity = PodIdentityRole(
             f"{name}-identity",
             {
@@ -74,7 +81,7 @@ class KarpenterController(pulumi.ComponentResource):
                 "cluster_name": args["cluster_name"],
                 "namespace": NAMESPACE,
                 "service_account": SERVICE_ACCOUNT,
-                "policies": controller_policies(self._place, node_role_arn, queue_arn),
+                "policies": controller_policies(self._place, node_role_arn, queue_arn(self._place)),
                 "tags": self._tags,
             },
             self._inside,
@@ -83,7 +90,9 @@ class KarpenterController(pulumi.ComponentResource):
         self.release = self._release(
             "controller",
             args["chart"],
-            karpenter_values(args["cluster_name"], args["feature_gates"]),
+            karpenter_values(
+                args["cluster_name"], args["region"], args["feature_gates"], args.get("zonal_shift", False)
+            ),
             [definitions, identity, *queue, *nodes_may_join],
         )
         self.register_outputs({})
@@ -94,7 +103,7 @@ class KarpenterController(pulumi.ComponentResource):
         role = iam.Role(
             f"{self._name}-node-role",
             name=args["node_role_name"],
-            assume_role_policy=service_trust("ec2.amazonaws.com"),
+            assume_role_policy=service_trust(ec2_principal(args["partition"])),
             tags=self._tags,
             opts=self._inside,
         )
@@ -131,7 +140,7 @@ class KarpenterController(pulumi.ComponentResource):
         policy = sqs.QueuePolicy(
             f"{self._name}-queue-policy",
             queue_url=queue.url,
-            policy=queue_policy(self._place.arn("sqs", self._args["cluster_name"])),
+            policy=queue_policy(self._place),
             opts=self._inside,
         )
         targets: list[pulumi.Resource] = [self._rule(rule, queue) for rule in INTERRUPTION_EVENTS]

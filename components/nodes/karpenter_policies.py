@@ -6,7 +6,7 @@ cluster by tags. Leaving out a read such as iam:ListInstanceProfiles makes the f
 (karpenter-provider-aws issue 9185).
 """
 
-from components.identity.documents import AwsPlace, Statement, allow, document
+from components.identity.documents import EC2_PRINCIPALS, AwsPlace, Statement, allow, document
 
 _NODEPOOL_TAG = "karpenter.sh/nodepool"
 _NODECLASS_TAG = "karpenter.k8s.aws/ec2nodeclass"
@@ -54,6 +54,7 @@ def _owned(prefix: str, place: AwsPlace) -> dict[str, str]:
 
 
 def _node_lifecycle(place: AwsPlace) -> list[Statement]:
+    # Any account, as in Karpenter's template: subnets of a shared VPC and shared reservations are another account's.
     launched = [place.arn("ec2", f"{kind}/*", account="*") for kind in _LAUNCHED]
     ours = {"StringEquals": _owned("Resource", place), "StringLike": {f"aws:ResourceTag/{_NODEPOOL_TAG}": "*"}}
     asked = {
@@ -120,26 +121,24 @@ def _node_lifecycle(place: AwsPlace) -> list[Statement]:
 
 def _iam_integration(place: AwsPlace, node_role_arn: str) -> list[Statement]:
     profiles = place.arn("iam", "instance-profile/*", regional=False)
-    region = {f"{_REGION_TAG}": place.region}
     on_resource = {
-        "StringEquals": {**_owned("Resource", place), **{f"aws:ResourceTag/{key}": v for key, v in region.items()}},
+        "StringEquals": {**_owned("Resource", place), f"aws:ResourceTag/{_REGION_TAG}": place.region},
         "StringLike": {f"aws:ResourceTag/{_NODECLASS_TAG}": "*"},
     }
     in_request = {
         "StringEquals": {
             **_owned("Request", place),
             f"aws:RequestTag/{_CLUSTER_NAME_TAG}": place.cluster,
-            **{f"aws:RequestTag/{key}": value for key, value in region.items()},
+            f"aws:RequestTag/{_REGION_TAG}": place.region,
         },
         "StringLike": {f"aws:RequestTag/{_NODECLASS_TAG}": "*"},
     }
-    ec2 = "ec2.amazonaws.com.cn" if place.partition == "aws-cn" else "ec2.amazonaws.com"
     return [
         allow(
             "AllowPassingInstanceRole",
             "iam:PassRole",
             node_role_arn,
-            {"StringEquals": {"iam:PassedToService": [ec2]}},
+            {"StringEquals": {"iam:PassedToService": list(EC2_PRINCIPALS)}},
         ),
         allow("AllowScopedInstanceProfileCreationActions", "iam:CreateInstanceProfile", profiles, in_request),
         allow(
@@ -174,7 +173,8 @@ def _resource_discovery(place: AwsPlace) -> list[Statement]:
         "SpotPriceHistory",
         "Subnets",
     )
-    # These reads know no resource: "*" is all IAM accepts.
+    # "*" is all that IAM accepts where a read names no single resource: EC2's Describe calls, the price list, and the
+    # list of instance profiles.
     return [
         allow(
             "AllowRegionalReadActions",

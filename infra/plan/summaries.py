@@ -15,12 +15,19 @@ def summary(resource: PlannedResource) -> str:
 
 def _node_pool(inputs: Mapping[str, Any]) -> str:
     spec = inputs["spec"]
-    requirements = {item["key"]: item["values"] for item in spec["template"]["spec"]["requirements"]}
-    machines = requirements.get(INSTANCE_TYPE_LABEL) or [f"any {name}" for name in requirements[GPU_NAME_LABEL]]
-    capacity = "/".join(requirements[CAPACITY_TYPE_LABEL])
-    weight = f", weight {spec['weight']}" if "weight" in spec else ""
-    gpus, nodes = spec["limits"][GPU_RESOURCE], spec["limits"]["nodes"]
-    return f"{_few(machines)}, {capacity}, at most {gpus} GPUs on {nodes} nodes{weight}"
+    requirements = {item["key"]: item.get("values", []) for item in spec["template"]["spec"]["requirements"]}
+    machines = _few(requirements.get(INSTANCE_TYPE_LABEL, []))
+    for label, kind in ((GPU_NAME_LABEL, "any"), ("karpenter.k8s.aws/instance-category", "any of")):
+        machines = machines or " ".join([kind, *requirements.get(label, [])])
+        machines = "" if machines == kind else machines
+    capacity = "/".join(requirements.get(CAPACITY_TYPE_LABEL, []))
+    limits = ", ".join(f"{amount} {_UNITS.get(name, name)}" for name, amount in spec.get("limits", {}).items())
+    size = [f"always {spec['replicas']} nodes"] if "replicas" in spec else []
+    weight = [f"weight {spec['weight']}"] if "weight" in spec else []
+    return ", ".join([*filter(None, (machines, capacity)), *size, f"at most {limits}", *weight])
+
+
+_UNITS = {GPU_RESOURCE: "GPUs", "cpu": "vCPUs", "memory": "memory"}
 
 
 def _node_class(inputs: Mapping[str, Any]) -> str:
@@ -54,6 +61,20 @@ def _few(words: list[str]) -> str:
     return ", ".join(words) if len(words) <= 3 else f"{words[0]} ... {words[-1]} ({len(words)} types)"
 
 
+def _release(inputs: Mapping[str, Any]) -> str:
+    return f"{_text(inputs['chart']).rpartition('/')[2]} {_text(inputs.get('version', ''))}"
+
+
+def _cluster(inputs: Mapping[str, Any]) -> str:
+    endpoint = "public endpoint" if inputs.get("endpointPublicAccess") else "private endpoint"
+    return f"Kubernetes {inputs.get('version')}, {endpoint}, {len(inputs.get('accessEntries', {}))} access entries"
+
+
+def _node_group(inputs: Mapping[str, Any]) -> str:
+    scaling = inputs["scalingConfig"]
+    return f"{scaling['minSize']} to {scaling['maxSize']} x {_few(inputs['instanceTypes'])}"
+
+
 def _text(value: object) -> str:
     return value.value if isinstance(value, Marker) else str(value)
 
@@ -63,5 +84,11 @@ _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "EC2NodeClass": _node_class,
     "Deployment": _deployment,
     "Service": _service,
+    "Release": _release,
+    "Cluster": _cluster,
+    "NodeGroup": _node_group,
+    "Addon": lambda inputs: _text(inputs.get("addonVersion", "")),
+    "Subnet": lambda inputs: f"{_text(inputs['cidrBlock'])} in {_text(inputs['availabilityZoneId'])}",
+    "Vpc": lambda inputs: _text(inputs["cidrBlock"]),
     "PodDisruptionBudget": _budget,
 }

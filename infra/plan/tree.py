@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from infra.plan.records import Marker, Plan, PlannedOptions, PlannedResource
 from infra.plan.summaries import summary
 
+SHOWN_NEEDS = 4  # names of needs on one line; the JSON has them all
+
 
 def plan_as_tree(plan: Plan) -> str:
     """The plan as an indented tree, with its exports and a count at the end. Ends with a newline."""
@@ -45,7 +47,8 @@ class _Tree:
         implied = {self._names.get(far) for near in resource.dependencies for far in self._needs.get(near, ())}
         direct = sorted(set(waits) - implied)
         if direct:
-            yield f"after {', '.join(direct)}"
+            more = f" and {len(direct) - SHOWN_NEEDS} more" if len(direct) > SHOWN_NEEDS else ""
+            yield f"after {', '.join(direct[:SHOWN_NEEDS])}{more}"
         options = list(_options(resource.options))
         if options:
             yield f"with {', '.join(options)}"

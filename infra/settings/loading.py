@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from infra.errors import InputError, Problem
+from infra.planning.support import check_support
 from infra.settings.checks import Draft, problems_across_areas
 from infra.settings.cluster import ClusterSettings
 from infra.settings.reporting import problems_of, shown, yaml_path
 from infra.settings.schema import PlatformSettings
+from infra.settings.target import LAYERS, Layer
 from infra.settings.values import did_you_mean
 from infra.settings.yaml_source import line_of, read_yaml
 
 PROJECT = "gpu-platform"
 PLATFORM_KEY = f"{PROJECT}:platform"
+ENVIRONMENT_KEY = f"{PROJECT}:environment"
+LAYERS_KEY = f"{PROJECT}:layers"
 SECRET_KEYS = (f"{PROJECT}:huggingFaceToken",)
 
 
@@ -26,35 +31,68 @@ class StackFile:
 
     Attributes:
         name: the stack, `dev` for `Pulumi.dev.yaml`.
+        environment: the environment it is a part of; the same name unless the environment is split over stacks.
+        layers: the layers it holds.
         secrets: names of the secrets the file holds, such as `huggingFaceToken`. Their values stay in the file: offline
             they cannot be decrypted, so they are unknown.
     """
 
     name: str
+    environment: str
+    layers: tuple[Layer, ...]
     settings: PlatformSettings
     secrets: frozenset[str]
 
 
-def load_stack_file(path: Path, shown_as: str = "") -> StackFile:
+def load_stack_file(path: Path, shown_as: str = "", on: date | None = None) -> StackFile:
     """Read one `Pulumi.<stack>.yaml`.
 
     Args:
         path: the file.
         shown_as: how messages name it; default: the path as given.
+        on: day on which support windows are judged; without it they are not.
 
     Raises:
         InputError: with every problem, each with its line.
     """
     name = shown_as or str(path)
+    stack = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
     try:
-        document = read_yaml(path, name)
-        config = _config_of(document)
-        settings = parse_settings(config[PLATFORM_KEY])
+        config = _config_of(read_yaml(path, name))
+        held = frozenset(key.removeprefix(f"{PROJECT}:") for key in SECRET_KEYS if key in config)
+        if ENVIRONMENT_KEY in config:
+            environment, layers = _part_of_environment(config, path)
+        else:
+            settings = parse_settings(config[PLATFORM_KEY])
+            if on:
+                check_support(settings.cluster.kubernetes_version, on)
+            return StackFile(stack, stack, settings.layers, settings, held)
     except InputError as error:
         located = [_located(problem, path, name) for problem in error.problems]
         raise InputError(sorted(located, key=lambda problem: problem.line)) from None
-    held = frozenset(key.removeprefix(f"{PROJECT}:") for key in SECRET_KEYS if key in config)
-    return StackFile(path.name.removeprefix("Pulumi.").removesuffix(".yaml"), settings, held)
+    whole = load_stack_file(environment, environment.name, on)
+    return StackFile(stack, whole.name, layers, whole.settings, held | whole.secrets)
+
+
+def _part_of_environment(config: Mapping[str, Any], path: Path) -> tuple[Path, tuple[Layer, ...]]:
+    """The file of the environment that a layer's stack belongs to, and the layers of that stack."""
+    name, layers = config[ENVIRONMENT_KEY], config.get(LAYERS_KEY)
+    files = {
+        file.name.removeprefix("Pulumi.").removesuffix(".yaml"): file for file in path.parent.glob("Pulumi.*.yaml")
+    }
+    problems = []
+    if not isinstance(name, str) or name not in files or files[name] == path:
+        others = sorted(set(files) - {path.name.removeprefix("Pulumi.").removesuffix(".yaml")})
+        accepted = f"an environment with a file beside this one: {', '.join(others) or 'there is none'}"
+        mend = did_you_mean(str(name), others, "name one of them")
+        problems.append(Problem(f"config.{ENVIRONMENT_KEY}", shown(name), accepted, mend))
+    known = isinstance(layers, list) and bool(layers) and all(layer in LAYERS for layer in layers)
+    if not known:
+        accepted = f"a list of layers: {', '.join(LAYERS)}"
+        problems.append(Problem(f"config.{LAYERS_KEY}", shown(layers), accepted, "write it like [foundation]"))
+    if problems:
+        raise InputError(problems)
+    return files[str(name)], tuple(layers or ())
 
 
 def parse_settings(raw: object) -> PlatformSettings:
@@ -86,7 +124,7 @@ def _config_of(document: object) -> Mapping[str, Any]:
         raise InputError(
             [Problem("config", shown(document), f"a mapping `config` that holds {PLATFORM_KEY}", "see Pulumi.dev.yaml")]
         )
-    known = (PLATFORM_KEY, *SECRET_KEYS)
+    known = (PLATFORM_KEY, ENVIRONMENT_KEY, LAYERS_KEY, *SECRET_KEYS)
     problems = [
         Problem(
             f"config.{key}", "an unknown key", f"one of: {', '.join(known)}", did_you_mean(str(key), known, "remove it")
@@ -104,7 +142,10 @@ def _config_of(document: object) -> Mapping[str, Any]:
         for key in SECRET_KEYS
         if key in config and not (isinstance(config[key], Mapping) and set(config[key]) == {"secure"})
     ]
-    if PLATFORM_KEY not in config:
+    if ENVIRONMENT_KEY in config and PLATFORM_KEY in config:
+        mend = f"remove {PLATFORM_KEY}; the settings stand in the environment's own file"
+        problems.append(Problem(f"config.{ENVIRONMENT_KEY}", f"{PLATFORM_KEY} beside it", "one of the two", mend))
+    elif PLATFORM_KEY not in config and ENVIRONMENT_KEY not in config:
         problems.append(Problem("config", f"no {PLATFORM_KEY}", f"the key {PLATFORM_KEY}", "see Pulumi.dev.yaml"))
     if problems:
         raise InputError(problems)
@@ -116,14 +157,14 @@ def _located(problem: Problem, path: Path, shown_as: str) -> Problem:
     if problem.line or not problem.path:
         return replace(problem, file=shown_as)
     keys = yaml_path(problem.path)
-    inside_platform = keys[0] not in ("config", PLATFORM_KEY)
-    full = ["config", PLATFORM_KEY, *keys] if inside_platform else ["config", *keys[1:]]
+    full = keys if keys[0] == "config" else ["config", PLATFORM_KEY, *(key for key in keys if key != PLATFORM_KEY)]
     return replace(problem, file=shown_as, line=line_of(path, full))
 
 
 def _whole(settings: PlatformSettings) -> Draft:
     return Draft(
         target=settings.target,
+        stage=settings.stage,
         tags=settings.tags,
         aws=settings.aws,
         network=settings.network,
@@ -151,8 +192,7 @@ def _valid_parts(raw: Mapping[Any, Any], error: ValidationError) -> Draft:
     names = (pool.get("name") for pool in pools if isinstance(pool, Mapping)) if isinstance(pools, list) else ()
     parts["pool_names"] = frozenset(name for name in names if isinstance(name, str))
     parts["broken_areas"] = frozenset(str(place[0]) for place in broken if place)
-    parts.pop("layers", None)
-    return Draft(**parts)
+    return Draft(**{name: value for name, value in parts.items() if name in Draft.__dataclass_fields__})
 
 
 def _valid_items(alias: str, value: object, broken: set[tuple[int | str, ...]]) -> tuple[tuple[int, Any], ...]:

@@ -9,6 +9,7 @@ from infra.settings.values import (
     AmiAlias,
     Duration,
     DurationOrNever,
+    Flag,
     GpuName,
     InstanceType,
     LabelKey,
@@ -19,6 +20,7 @@ from infra.settings.values import (
     ReservationId,
     Settings,
     Weight,
+    ZoneId,
     invalid,
 )
 from infra.versions import EKS_AMI_ALIAS
@@ -48,7 +50,7 @@ class Limits(Settings):
 class DisruptionBudget(Settings):
     """How many nodes may be disrupted at once. Expiry, interruption and repair are not bound by it (Karpenter)."""
 
-    nodes: str = Field(pattern=r"^(\d+|\d{1,2}%|100%)$")
+    nodes: str = Field(pattern=r"^([0-9]+|[0-9]{1,2}%|100%)$")
     """A number of nodes or a percentage, quoted."""
     reasons: tuple[Literal["Underutilized", "Empty", "Drifted"], ...] = ()
     """Reasons it holds for; none means all."""
@@ -75,6 +77,17 @@ class Disruption(Settings):
     """Default: one node in ten for inference; for training only empty nodes."""
 
 
+class Reservation(Settings):
+    """An EC2 capacity reservation that a pool draws on."""
+
+    id: ReservationId
+    """Its id."""
+    zone: ZoneId
+    """Zone id it is in."""
+    capacity_block: Flag = False
+    """Whether it is a Capacity Block for ML, which ends at a set time: EC2 takes the nodes 30 minutes before."""
+
+
 class NodePoolSettings(Settings):
     """One Karpenter NodePool with its EC2NodeClass."""
 
@@ -88,9 +101,17 @@ class NodePoolSettings(Settings):
     """Exactly these instance types; or give `gpu`."""
     capacity_types: tuple[CapacityType, ...] = Field(min_length=1)
     """How machines may be bought. Karpenter takes reserved before spot before on-demand within one pool."""
-    reservations: tuple[ReservationId, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
     """EC2 capacity reservations that `reserved` draws on."""
-    zones: tuple[str, ...] = ()
+    static_nodes: Positive | None = None
+    """Keep exactly this many nodes, whatever pods ask (Karpenter's static capacity); then weight has no meaning."""
+    placement_group: str | None = None
+    """Name of a cluster placement group for the nodes, which then stand in one zone."""
+    topology_manager: Literal["best-effort", "restricted", "single-numa-node"] | None = None
+    """kubelet's topology manager: GPU, CPU and network card of a pod on the same NUMA node."""
+    max_pods: Positive | None = None
+    """Pods on a node; give it with prefix delegation, which Karpenter's own arithmetic does not know."""
+    zones: tuple[ZoneId, ...] = ()
     """Zone ids the pool is confined to; none means every zone of the network."""
     weight: Weight | None = None
     """Pools with a higher weight are tried first."""
@@ -108,6 +129,8 @@ class NodePoolSettings(Settings):
     """Longest drain of a node; no pod may need more."""
     ami_alias: AmiAlias = EKS_AMI_ALIAS
     """AMI alias with its release pinned."""
+    parallel_image_pull: Flag | None = None
+    """Pull and unpack image layers in parallel. Default: where every machine is a 2xlarge or larger, as AWS advises."""
     root_volume_gib: Positive = 500
     """Root volume in GiB. Karpenter's 20 GiB is too small for GPU images; used for pods where there is no NVMe."""
 
@@ -120,7 +143,13 @@ class NodePoolSettings(Settings):
                 "reservations only where capacityTypes has reserved", "add reserved to capacityTypes or drop them"
             )
         if "reserved" in self.capacity_types and not self.reservations:
-            raise invalid("at least one id under reservations where capacityTypes has reserved", "add reservations")
+            raise invalid("at least one entry under reservations where capacityTypes has reserved", "add reservations")
+        if self.static_nodes and self.weight:
+            raise invalid(
+                "weight only where staticNodes is not given (Karpenter refuses both)", "remove one of the two"
+            )
+        if len({reservation.capacity_block for reservation in self.reservations}) > 1:
+            raise invalid("reservations all of one kind, capacity blocks or not", "make a pool of each kind")
         return self
 
     @property
@@ -129,6 +158,13 @@ class NodePoolSettings(Settings):
         if self.gpu:
             return instance_types_with(self.gpu)
         return tuple(gpu_instance_types()[name] for name in self.instance_types)
+
+    @property
+    def pulls_in_parallel(self) -> bool:
+        """Whether image layers are pulled in parallel; a 2xlarge has 8 vCPUs."""
+        if self.parallel_image_pull is not None:
+            return self.parallel_image_pull
+        return all(item.vcpu >= 8 for item in self.candidates)
 
     @property
     def largest_gpu_count(self) -> int:

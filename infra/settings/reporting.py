@@ -45,7 +45,7 @@ def path_text(loc: Sequence[int | str]) -> str:
 
 def yaml_path(path: str) -> list[str | int]:
     """`models[0].name` as `["models", 0, "name"]`; a `gpu-platform:` key keeps its own dots."""
-    return [int(index) if index else key for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]
+    return [int(index) if index else key for key, index in re.findall(r"([^.\[\]]+)|\[([0-9]+)\]", path)]
 
 
 def shown(value: object) -> str:
@@ -116,7 +116,7 @@ def _accepted(kind: str, context: dict[str, Any], found: object) -> tuple[str, s
 
 
 def _mend_type(kind: str, found: object) -> str:
-    if kind in ("int_type", "float_type") and isinstance(found, str) and re.fullmatch(r"\d+(\.\d+)?", found):
+    if kind in ("int_type", "float_type") and isinstance(found, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)?", found):
         return f"remove the quotes: {found}"
     if kind == "string_type" and found is not None and not isinstance(found, dict | list):
         return f'put it in quotes: "{str(found).lower() if isinstance(found, bool) else found}"'

@@ -3,10 +3,12 @@
 from pydantic import Field
 
 from infra.settings.cluster import ClusterSettings
+from infra.settings.cpu_pool import CpuPoolSettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
-from infra.settings.target import LAYERS, AwsSettings, Layer, Target
+from infra.settings.registry import RegistrySettings
+from infra.settings.target import LAYERS, AwsSettings, Layer, Stage, Target
 from infra.settings.values import Settings
 
 
@@ -15,6 +17,8 @@ class PlatformSettings(Settings):
 
     target: Target
     """eks: create a cluster. existing: use one. local: the embedded environment."""
+    stage: Stage = "development"
+    """What depends on it: rules that only production needs, or only development may break."""
     layers: tuple[Layer, ...] = Field(default=LAYERS, min_length=1)
     """Layers this stack holds."""
     tags: dict[str, str] = {}
@@ -25,6 +29,10 @@ class PlatformSettings(Settings):
     """The VPC; required to create a cluster."""
     cluster: ClusterSettings
     """The control plane."""
+    cpu_pool: CpuPoolSettings | None = None
+    """Nodes for everything that needs no GPU; none means only what the system nodes hold."""
+    registry: RegistrySettings = RegistrySettings()
+    """Container images."""
     node_pools: tuple[NodePoolSettings, ...] = ()
     """GPU node pools."""
     models: tuple[ModelSettings, ...] = ()

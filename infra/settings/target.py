@@ -6,6 +6,7 @@ from infra.settings.values import AccountId, Settings
 
 Target = Literal["eks", "existing", "local"]
 Layer = Literal["foundation", "platform", "workloads"]
+Stage = Literal["development", "staging", "production"]
 LAYERS: tuple[Layer, ...] = ("foundation", "platform", "workloads")
 
 

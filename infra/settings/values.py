@@ -6,7 +6,7 @@ A validator raises through `invalid`, which carries what is accepted and how to 
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
@@ -45,6 +45,18 @@ def did_you_mean(found: str, accepted: Iterable[str], otherwise: str) -> str:
     """How to mend a word that is not known: the nearest spelling, or `otherwise` when none is close."""
     close = nearest(found, accepted)
     return f'did you mean "{close}"?' if close else otherwise
+
+
+def matching(pattern: str, accepted: str) -> Callable[[str], str]:
+    """A check that the whole text matches `pattern`; `accepted` says so for people, with an example."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise invalid(accepted, "write it in that form")
+        return text
+
+    return check
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -126,7 +138,7 @@ def _check_duration(text: str) -> str:
     if not _DURATION.fullmatch(text):
         raise invalid(
             "a duration in hours, minutes and seconds as Karpenter writes it, such as 30m, 1h30m or 336h",
-            f'write "{int(text[:-1]) * 24}h"' if re.fullmatch(r"\d+d", text) else 'write it like "30m"',
+            f'write "{int(text[:-1]) * 24}h"' if re.fullmatch(r"[0-9]+d", text) else 'write it like "30m"',
         )
     return text
 
@@ -206,11 +218,15 @@ def _check_ami_alias(text: str) -> str:
             "a pinned AMI alias, such as al2023@v20260714",
             "pin a release: with @latest every AMI release replaces the whole fleet",
         )
-    if not re.fullmatch(r"al2023@v\d{8}", text):
+    if not re.fullmatch(r"al2023@v[0-9]{8}", text):
         raise invalid("an AMI alias of AL2023 with its release, such as al2023@v20260714", "write al2023@v<date>")
     return text
 
 
+ZoneId = Annotated[
+    str,
+    AfterValidator(matching(r"[a-z]+[0-9]*-az[0-9]+", "a zone id such as use2-az1, not a letter such as us-east-2a")),
+]
 AccountId = Annotated[str, AfterValidator(_check_account)]
 InstanceType = Annotated[str, AfterValidator(_check_instance_type)]
 GpuName = Annotated[str, AfterValidator(_check_gpu)]

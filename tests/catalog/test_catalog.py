@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from itertools import pairwise
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_larger_sizes_of_a_family_with_as_many_gpus_cost_more() -> None:
             for item in INSTANCES
             if item.family == family and item.usd_per_hour
         )
-        for (gpus, vcpu, price), (more_gpus, more_vcpu, higher) in zip(sizes, sizes[1:], strict=False):
+        for (gpus, vcpu, price), (more_gpus, more_vcpu, higher) in pairwise(sizes):
             if gpus == more_gpus and vcpu < more_vcpu:
                 assert price < higher, (family, vcpu, more_vcpu)
 

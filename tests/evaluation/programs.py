@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent, indent
 from typing import Any
 from unittest.mock import patch
 
@@ -9,21 +12,24 @@ import pulumi
 
 from infra.plan import Plan
 from infra.plan.records import Mode
-from infra.settings import StackFile, parse_settings
+from infra.settings import StackFile, load_stack_file
 from stacks.evaluation import evaluate
+from tests.conftest import ROOT
 
 Program = Callable[[], object]
 
 
-def stack_file(name: str = "test", secrets: frozenset[str] = frozenset()) -> StackFile:
-    """A stack with no pools and no models."""
-    return StackFile(name, parse_settings({"target": "local", "cluster": {"name": "test"}}), secrets)
+def stack_file(text: str, folder: Path, name: str = "test") -> StackFile:
+    """A stack whose configuration is `text`, as YAML under `config`."""
+    path = folder / f"Pulumi.{name}.yaml"
+    path.write_text("config:\n" + indent(dedent(text), "  "), encoding="utf-8")
+    return load_stack_file(path)
 
 
 def run(program: Program, mode: Mode = "unknown") -> Plan:
     """The plan of `program`, evaluated as the platform is."""
     with patch("stacks.evaluation.deploy", lambda *_, **__: program() and None):
-        return evaluate(stack_file(), mode)
+        return evaluate(replace(load_stack_file(ROOT / "Pulumi.local.yaml"), name="test"), mode)
 
 
 def unknown(secret: bool = False) -> "pulumi.Output[Any]":

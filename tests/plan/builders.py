@@ -5,14 +5,14 @@ from typing import Any
 from infra.plan import Plan, PlannedResource
 from infra.plan.records import Mode
 
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
-def urn(name: str, type_token: str = "kubernetes:core/v1:ConfigMap") -> str:
+
+def urn(name: str, type_token: str = CONFIG_MAP) -> str:
     return f"urn:pulumi:test::gpu-platform::{type_token}::{name}"
 
 
-def resource(
-    name: str, *dependencies: str, type_token: str = "kubernetes:core/v1:ConfigMap", **rest: Any
-) -> PlannedResource:
+def resource(name: str, *dependencies: str, type_token: str = CONFIG_MAP, **rest: Any) -> PlannedResource:
     """A ConfigMap in no namespace, after the ConfigMaps named."""
     values: dict[str, Any] = {
         "custom": True,

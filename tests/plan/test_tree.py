@@ -64,7 +64,7 @@ def test_a_plan_with_unknown_values_can_still_be_shown() -> None:
         )
     )
 
-    assert [line for line in text.splitlines() if "─ " in line][0].startswith("├─ Deployment a")
+    assert next(line for line in text.splitlines() if "─ " in line).startswith("├─ Deployment a")
     assert "5 resources" in text
     assert "Marker." not in text
 
@@ -89,4 +89,3 @@ def test_secrets_and_unknowns_are_shown_as_such_in_summaries() -> None:
 
     assert "Marker." not in text
     assert "<known after up>" in text
-

@@ -1,7 +1,8 @@
 """Every broken file beside the exact message it must give.
 
 `broken/<area>.<reason>.yaml` is validated from the root of the repository; `<area>.<reason>.expected.txt` holds what
-stands on standard error then. `pytest --update-golden` rewrites the messages: read each as a stranger before committing.
+stands on standard error then. `pytest --update-golden` rewrites the messages: read each as a stranger before
+committing.
 """
 
 import re

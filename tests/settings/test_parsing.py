@@ -15,6 +15,8 @@ from infra.versions import EKS_AMI_ALIAS, KUBERNETES_MINOR, VLLM_IMAGE
 
 Raw = dict[str, Any]
 
+ARABIC_THREE = "\N{ARABIC-INDIC DIGIT THREE}"  # a digit to `\d`, not to Kubernetes
+
 GOOD: Raw = {
     "target": "eks",
     "tags": {"owner": "ml-platform", "cost-center": "research"},
@@ -144,10 +146,10 @@ def test_yaml_anchors_and_merges_work(tmp_path: Path) -> None:
         (pool(terminationGracePeriod="Never"), "nodePools[0].terminationGracePeriod"),
         (pool(capacityTypes=["reserved"], reservations=["cr_1"]), "nodePools[0].reservations[0]"),
         (pool(amiAlias="bottlerocket@v1.2.3"), "nodePools[0].amiAlias"),
-        (pool(amiAlias="al2023@v٢٠٢٦٠٧١٤"), "nodePools[0].amiAlias"),
+        (pool(amiAlias=f"al2023@v{ARABIC_THREE * 8}"), "nodePools[0].amiAlias"),
         (pool(name="a" * 47), "nodePools[0].name"),
         (pool(disruption={"budgets": [{"nodes": "101%"}]}), "nodePools[0].disruption.budgets[0].nodes"),
-        (pool(disruption={"budgets": [{"nodes": "٣%"}]}), "nodePools[0].disruption.budgets[0].nodes"),
+        (pool(disruption={"budgets": [{"nodes": f"{ARABIC_THREE}%"}]}), "nodePools[0].disruption.budgets[0].nodes"),
         (model(replicas=2.0), "models[0].replicas"),
         (model(replicas=True), "models[0].replicas"),
         (model(gpuMemoryUtilization=math.nan), "models[0].gpuMemoryUtilization"),
@@ -327,9 +329,7 @@ def test_tensor_parallel_fits_the_largest_allowed_node_and_the_heads(gpus: int, 
         assert "models[0].tensorParallel" in problems(model(tensorParallel=gpus))
 
 
-@pytest.mark.parametrize(
-    ("pre_stop", "shutdown"), [(15, 300), (15, 96), (108, 90), (150, 90)], ids=lambda number: str(number)
-)
+@pytest.mark.parametrize(("pre_stop", "shutdown"), [(15, 300), (15, 96), (108, 90), (150, 90)], ids=str)
 def test_following_the_mend_of_a_drain_on_spot_mends_it(pre_stop: int, shutdown: int) -> None:
     drain = {"preStopSeconds": pre_stop, "shutdownTimeoutSeconds": shutdown}
     on_spot = changed(pool(capacityTypes=["spot"]))

@@ -1,0 +1,51 @@
+"""The component package `gpu-platform`: what other programs, in any Pulumi language, can create."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi.provider.experimental.analyzer import ComponentDefinition
+from pulumi.provider.experimental.component import ComponentProvider
+
+from components.cluster import PlatformKey
+from components.identity import PodIdentityRole
+from components.network import GpuNetwork
+from components.nodes import GpuNodePool
+from components.nodes.karpenter_controller import KarpenterController
+from components.plain_numbers import whole_floats_as_ints
+from components.registry import ImageRegistry
+from components.serving import ModelServer
+
+NAME = "gpu-platform"
+
+# The version of this project; a test holds it against pyproject.toml.
+VERSION = "0.1.0"
+
+HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
+    GpuNetwork,
+    GpuNodePool,
+    ImageRegistry,
+    KarpenterController,
+    ModelServer,
+    PlatformKey,
+    PodIdentityRole,
+)
+
+
+class PackageProvider(ComponentProvider):
+    """Builds components for other processes, with whole numbers as Python has them.
+
+    Every number crosses the wire as a float; the SDK (3.272) means to turn integers back and then overwrites the result
+    with the float. A component would write `--tensor-parallel-size=2.0`. Here, once for all components, rather than in
+    each of them: a component that a Python program creates never sees the wire.
+    """
+
+    def map_inputs(self, inputs: Mapping[str, Any], component_def: ComponentDefinition) -> dict[str, Any]:
+        """The constructor's arguments, named as in Python."""
+        mapped: dict[str, Any] = whole_floats_as_ints(super().map_inputs(inputs, component_def))
+        return mapped
+
+
+def provider() -> PackageProvider:
+    """The provider of the package, its schema inferred from the components; starts no server."""
+    return PackageProvider(list(HOSTED), NAME, version=VERSION)

@@ -1,0 +1,44 @@
+"""What spans areas of the settings: names that must agree, numbers that must fit.
+
+Each check reads a `Draft`, the parts that are valid by themselves, so that one wrong value does not hide the others.
+A check says nothing about what it cannot see.
+"""
+
+from collections.abc import Callable, Iterator
+
+from infra.errors import Problem
+from infra.settings.checks import access, places, workloads
+from infra.settings.checks.draft import Draft
+
+CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
+    access.required_areas,
+    access.mandatory_tags,
+    access.endpoint_closed,
+    access.somebody_may_enter,
+    access.context_only_elsewhere,
+    places.region_and_zones,
+    places.enough_zones,
+    places.control_plane_zones,
+    places.ranges_apart,
+    places.ranges_hold_subnets,
+    places.pool_zones_in_network,
+    places.machines_offered,
+    places.reservations_in_pool,
+    workloads.unique_names,
+    workloads.known_pools,
+    workloads.parallel_fits_node,
+    workloads.parallel_divides_heads,
+    workloads.context_within_model,
+    workloads.checkpoint_size_known,
+    workloads.traffic_fits_capacity,
+    workloads.drain_fits,
+)
+
+
+def problems_across_areas(draft: Draft) -> Iterator[Problem]:
+    """Every problem that no single value shows."""
+    for check in CHECKS:
+        yield from check(draft)
+
+
+__all__ = ["Draft", "problems_across_areas"]

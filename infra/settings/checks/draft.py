@@ -1,0 +1,38 @@
+"""The parts of the settings that checks read."""
+
+from dataclasses import dataclass
+
+from infra.settings.cluster import ClusterSettings
+from infra.settings.models import ModelSettings
+from infra.settings.network import NetworkSettings
+from infra.settings.node_pools import NodePoolSettings
+from infra.settings.target import AwsSettings, Stage, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The parts of the settings that are valid by themselves.
+
+    Attributes:
+        node_pools, models: each with its index in the file.
+        pool_names: every name under nodePools, also of pools that are not valid.
+    """
+
+    target: Target | None = None
+    stage: Stage | None = None
+    tags: dict[str, str] | None = None
+    aws: AwsSettings | None = None
+    network: NetworkSettings | None = None
+    cluster: ClusterSettings | None = None
+    node_pools: tuple[tuple[int, NodePoolSettings], ...] = ()
+    models: tuple[tuple[int, ModelSettings], ...] = ()
+    pool_names: frozenset[str] = frozenset()
+    broken_areas: frozenset[str] = frozenset()
+
+    def pools_of(self, model: ModelSettings) -> list[NodePoolSettings]:
+        """The valid pools the model names."""
+        return [pool for _, pool in self.node_pools if pool.name in model.node_pools]
+
+    def zones_of(self, pool: NodePoolSettings) -> tuple[str, ...]:
+        """Zones the pool's nodes may stand in; empty when they are not known."""
+        return pool.zones or (self.network.zones if self.network else ())

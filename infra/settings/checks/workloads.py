@@ -1,0 +1,141 @@
+"""What models ask of node pools: names that agree, numbers that fit."""
+
+from collections.abc import Iterator
+
+from infra.errors import Problem
+from infra.planning.drain import SPOT_NOTICE_SECONDS, DrainBudget
+from infra.settings.checks.draft import Draft
+from infra.settings.values import did_you_mean, duration_seconds
+
+
+def unique_names(draft: Draft) -> Iterator[Problem]:
+    """Pools are cluster-wide; models share the namespace of their Deployments."""
+    seen: dict[tuple[str, str], str] = {}
+    named = [(f"nodePools[{index}].name", ("pool", pool.name)) for index, pool in draft.node_pools]
+    named += [(f"models[{index}].name", (f"model in {model.namespace}", model.name)) for index, model in draft.models]
+    for path, key in named:
+        if key in seen:
+            yield Problem(
+                path, f'"{key[1]}"', f"a name no other {key[0]} has; {seen[key]} has it", "rename one of them"
+            )
+        seen.setdefault(key, path)
+
+
+def known_pools(draft: Draft) -> Iterator[Problem]:
+    for index, model in draft.models:
+        for position, name in enumerate(model.node_pools):
+            if name not in draft.pool_names:
+                names = sorted(draft.pool_names)
+                yield Problem(
+                    f"models[{index}].nodePools[{position}]",
+                    f'"{name}"',
+                    f"the name of a pool under nodePools: {', '.join(names) or 'there is none'}",
+                    did_you_mean(name, names, "add the pool, or name one that is there"),
+                )
+        for pool in draft.pools_of(model):
+            if pool.purpose != "inference":
+                yield Problem(
+                    f"models[{index}].nodePools",
+                    f'"{pool.name}", a pool for {pool.purpose}',
+                    "pools for inference",
+                    "name an inference pool",
+                )
+
+
+def parallel_fits_node(draft: Draft) -> Iterator[Problem]:
+    for index, model in draft.models:
+        pools = draft.pools_of(model)
+        if len(pools) < len(set(model.node_pools)):
+            continue  # a pool it names is unknown or not valid: said elsewhere
+        largest = max(pools, key=lambda pool: pool.largest_gpu_count)
+        if model.tensor_parallel > largest.largest_gpu_count:
+            yield Problem(
+                f"models[{index}].tensorParallel",
+                str(model.tensor_parallel),
+                f"at most {largest.largest_gpu_count}: the largest node of {', '.join(model.node_pools)} has that many"
+                " GPUs, and tensor parallelism stays within one node",
+                f"write {largest.largest_gpu_count}, or name a pool with larger nodes",
+            )
+        for pool in pools:
+            if model.tensor_parallel > pool.limits.gpus:
+                yield Problem(
+                    f"models[{index}].tensorParallel",
+                    str(model.tensor_parallel),
+                    f"at most {pool.limits.gpus}, the GPU limit of pool {pool.name}",
+                    f"raise limits.gpus of {pool.name}, or remove it from nodePools",
+                )
+
+
+def parallel_divides_heads(draft: Draft) -> Iterator[Problem]:
+    for index, model in draft.models:
+        heads = model.shape.attention_heads if model.shape else None
+        if heads and heads % model.tensor_parallel:
+            divisors = [number for number in range(1, heads + 1) if heads % number == 0]
+            closest = min(divisors, key=lambda number: (abs(number - model.tensor_parallel), number))
+            yield Problem(
+                f"models[{index}].tensorParallel",
+                str(model.tensor_parallel),
+                f"a divisor of the {heads} attention heads of {model.shape_of or model.model}",
+                f"write {closest}",
+            )
+
+
+def context_within_model(draft: Draft) -> Iterator[Problem]:
+    for index, model in draft.models:
+        longest = model.shape.max_context if model.shape else None
+        if longest and model.max_model_len and model.max_model_len > longest:
+            yield Problem(
+                f"models[{index}].maxModelLen",
+                str(model.max_model_len),
+                f"at most {longest} tokens, which {model.shape_of or model.model} states",
+                f"write {longest} or less",
+            )
+
+
+def checkpoint_size_known(draft: Draft) -> Iterator[Problem]:
+    for index, model in draft.models:
+        if model.known_checkpoint_gib is None:
+            yield Problem(
+                f"models[{index}].model",
+                f'"{model.model}"',
+                "a model whose checkpoint size the catalogue knows, or checkpointGib beside it",
+                "add checkpointGib, or shapeOf with a model of the catalogue it was made from",
+            )
+
+
+def traffic_fits_capacity(draft: Draft) -> Iterator[Problem]:
+    for index, model in draft.models:
+        pools = draft.pools_of(model)
+        if not pools or len(pools) < len(set(model.node_pools)):
+            continue
+        if model.traffic == "interactive" and all(set(pool.capacity_types) == {"spot"} for pool in pools):
+            yield Problem(
+                f"models[{index}].traffic",
+                '"interactive"',
+                f"interruptible, because {', '.join(model.node_pools)} can only be bought as spot",
+                "name a pool with reserved or on-demand capacity, or write interruptible",
+            )
+
+
+def drain_fits(draft: Draft) -> Iterator[Problem]:
+    for index, model in draft.models:
+        budget = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
+        grace = budget.grace_period_seconds
+        pools = draft.pools_of(model)
+        on_spot = [pool.name for pool in pools if "spot" in pool.capacity_types]
+        if model.traffic == "interruptible" and on_spot and not budget.fits_spot_notice:
+            yield Problem(
+                f"models[{index}].drain",
+                f"{grace} s from preStop to exit",
+                f"at most {SPOT_NOTICE_SECONDS} s on spot (pool {', '.join(on_spot)}): EC2 takes the node then",
+                f"write shutdownTimeoutSeconds: {max(1, budget.longest_shutdown_on_spot)} or less",
+            )
+        for pool in pools:
+            longest = duration_seconds(pool.termination_grace_period)
+            if grace > longest:
+                yield Problem(
+                    f"models[{index}].drain",
+                    f"{grace} s from preStop to exit",
+                    f"at most {longest} s, the terminationGracePeriod of pool {pool.name}",
+                    f"raise terminationGracePeriod of {pool.name} to {grace}s or shorten the drain",
+                )

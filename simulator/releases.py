@@ -1,0 +1,49 @@
+"""What stands in the embedded environment for each Helm release of the program.
+
+A chart that is not in the table is an error: nobody has decided what its absence would mean.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.errors import PlatformError
+from infra.plan import Plan
+
+RELEASE_TYPE = "kubernetes:helm.sh/v3:Release"
+
+
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """What takes the place of a chart.
+
+    Attributes:
+        crds: whether its custom resource definitions are installed, from its Go module.
+        note: what is there instead of its controller, for people.
+    """
+
+    crds: bool
+    note: str
+
+
+# By the last part of the chart's name.
+SUBSTITUTES = {
+    "karpenter-crd": Substitute(True, "installed from the Go module"),
+    "karpenter": Substitute(False, "not run; nodes are made from its NodePools"),
+    "aws-load-balancer-controller": Substitute(False, "not run; no load balancer is made"),
+}
+
+
+def substitutes(plan: Plan) -> Iterator[tuple[str, Substitute]]:
+    """The charts of `plan`, each with what takes its place.
+
+    Raises:
+        PlatformError: for a chart without a substitute.
+    """
+    for release in plan.of_type(RELEASE_TYPE):
+        chart = str(release.inputs.get("chart", "")).rpartition("/")[2]
+        if chart not in SUBSTITUTES:
+            raise PlatformError(
+                f"the embedded environment does not know the chart {chart} of {release.name}",
+                "add it to SUBSTITUTES in simulator/releases.py: run as a process, its CRDs only, or nothing",
+            )
+        yield chart, SUBSTITUTES[chart]

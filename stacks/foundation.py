@@ -1,0 +1,43 @@
+"""What the layers above stand on, wherever it was made. Imports no AWS SDK."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from infra.errors import PlatformError
+from infra.settings import PlatformSettings
+from infra.settings.target import AwsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What the layers above need of the foundation, wherever it was made.
+
+    Attributes:
+        kubeconfig: of the cluster, as JSON; None where the caller's own kubeconfig is used.
+        key_arn: KMS key; None where there is none of ours.
+        vpc_id: None where it is not known.
+        needs: what in the same stack must be there before anything runs in the cluster.
+        outputs: the layer's part of the contract.
+    """
+
+    kubeconfig: pulumi.Input[str] | None = None
+    key_arn: pulumi.Input[str] | None = None
+    vpc_id: pulumi.Input[str] | None = None
+    needs: tuple[pulumi.Resource, ...] = ()
+    outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)
+
+
+def aws_settings(settings: PlatformSettings) -> AwsSettings:
+    """The account and region, which the settings' checks require outside local."""
+    if settings.aws is None:
+        raise PlatformError("the settings name no AWS account", "add the area aws")
+    return settings.aws
+
+
+def cluster_arn(settings: PlatformSettings) -> str:
+    """ARN of the cluster, built from plain settings."""
+    place = aws_settings(settings)
+    return f"arn:{place.partition}:eks:{place.region}:{place.account_id}:cluster/{settings.cluster.name}"
