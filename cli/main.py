@@ -1,5 +1,8 @@
 """The command and its sub-commands."""
 
+import io
+import sys
+
 import typer
 
 from cli import down, preview, status, up, validate
@@ -21,4 +24,8 @@ app.command("down")(down.down)
 
 def main() -> None:
     """Entry point of the command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a line of the tree shows a question mark instead.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

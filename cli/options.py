@@ -34,11 +34,13 @@ def load_stack(env: str, file: Path | None, on: date | None = None) -> "StackFil
         return load_stack_file(file, on=on)
     known = environments()
     if env not in known:
+        from infra.settings.reporting import shown
         from infra.settings.values import did_you_mean
 
-        found = f'"{env}"'
+        found = shown(env)
         accepted = f"an environment with a file Pulumi.<name>.yaml: {', '.join(known)}"
-        raise InputError([Problem("--env", found, accepted, did_you_mean(env, known, "or name a file with --file"))])
+        mend = did_you_mean(env, known, "choose one of these, or name a file with --file")
+        raise InputError([Problem("--env", found, accepted, mend)], "the command line")
     name = f"Pulumi.{env}.yaml"
     return load_stack_file(ROOT / name, name, on)
 

@@ -7,10 +7,12 @@ import pulumi
 from pulumi.provider.experimental.analyzer import ComponentDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 
-from components.cluster import PlatformKey
+from components.cluster import GpuCluster, PlatformKey
 from components.identity import PodIdentityRole
 from components.network import GpuNetwork
+from components.network.load_balancer_controller import LoadBalancerController
 from components.nodes import GpuNodePool
+from components.nodes.cpu_node_pool import CpuNodePool
 from components.nodes.karpenter_controller import KarpenterController
 from components.plain_numbers import whole_floats_as_ints
 from components.registry import ImageRegistry
@@ -22,10 +24,13 @@ NAME = "gpu-platform"
 VERSION = "0.1.0"
 
 HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
+    CpuNodePool,
+    GpuCluster,
     GpuNetwork,
     GpuNodePool,
     ImageRegistry,
     KarpenterController,
+    LoadBalancerController,
     ModelServer,
     PlatformKey,
     PodIdentityRole,

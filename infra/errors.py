@@ -39,6 +39,7 @@ class Problem:
         mend: what to change.
         file: the file it came from; empty when the settings did not come from a file.
         line: 1-based line in that file, 0 when it is not known.
+        keys: the path as keys and indices, where a text cannot tell them apart; empty when `path` says it all.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Problem:
     mend: str
     file: str = ""
     line: int = 0
+    keys: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
         place = self.file + (f":{self.line}" if self.line else "")
@@ -70,8 +72,8 @@ class InputError(PlatformError):
 
     exit_code = 2
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], subject: str = "the settings") -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        summary = f"{count} problem{'s' if count != 1 else ''} in the settings"
+        summary = f"{count} problem{'s' if count != 1 else ''} in {subject}"
         super().__init__("\n".join([*(str(problem) for problem in self.problems), summary]))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pulumi
 from pulumi.runtime.mocks import MockEngine, MockSettings
-from pulumi.runtime.settings import configure
+from pulumi.runtime.settings import SETTINGS, configure
 from pulumi.runtime.stack import run_in_stack
 
 from infra.plan import Plan, Value, dependency_order
@@ -63,6 +63,7 @@ def evaluate(
         )
         loop.run_until_complete(run_in_stack(lambda: deploy(_config(stack, mode, layers), layers)))
     finally:
+        _abandon(loop)
         asyncio.set_event_loop(None)
         loop.close()
     return Plan(
@@ -72,6 +73,20 @@ def evaluate(
         resources=tuple(dependency_order(monitor.recorded.values())),
         exports=dict(sorted(monitor.exports.items())),
     )
+
+
+def _abandon(loop: asyncio.AbstractEventLoop) -> None:
+    """Forget what a failed program left behind, or the next evaluation in this process would await it and fail.
+
+    The failure itself has been raised; its echoes in other tasks would be logged with tracebacks, at any later time.
+    """
+    loop.set_exception_handler(lambda *_: None)
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    SETTINGS.outputs.clear()
+    SETTINGS.rpc_manager.clear()
 
 
 def evaluate_split(stack: StackFile, mode: Mode = "unknown") -> dict[Layer, Plan]:

@@ -91,6 +91,7 @@ def _karpenter(cluster: Cluster) -> pulumi.Resource:
                 "reservedCapacity": True,
                 "staticCapacity": any(pool.static_nodes for pool in settings.node_pools),
             },
+            "zonal_shift": True,  # as the cluster's
             "tags": dict(settings.tags),
         },
         cluster.options(),

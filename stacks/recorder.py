@@ -106,6 +106,12 @@ class RecordingMonitor(MockMonitor):
             "make the value a setting",
         )
 
+    def Call(self, request: Any) -> Any:  # noqa: N802
+        raise PlatformError(
+            f"the program calls {request.tok}, which no plan can answer without a cloud",
+            "make the value a setting",
+        )
+
     def _keep(self, resource: PlannedResource) -> None:
         with self._lock:
             if resource.urn in self.recorded:
@@ -146,7 +152,7 @@ def _options(request: Any) -> PlannedOptions:
         ignore_changes=tuple(request.ignoreChanges),
         replace_on_changes=tuple(request.replaceOnChanges),
         additional_secret_outputs=tuple(request.additionalSecretOutputs),
-        aliases=tuple(request.aliasURNs) or tuple(alias.urn for alias in request.aliases if alias.urn),
+        aliases=(*request.aliasURNs, *(alias.urn or f"name {alias.spec.name}" for alias in request.aliases)),
         custom_timeouts={
             name: getattr(timeouts, name) for name in ("create", "update", "delete") if getattr(timeouts, name)
         },
@@ -197,7 +203,16 @@ def encode(value: Value) -> Any:  # what protobuf's Struct takes
 def _decode_mapping(fields: Any) -> Value:
     signature = fields[SIGNATURE_KEY].string_value if SIGNATURE_KEY in fields else ""
     if signature == SECRET_SIGNATURE:
-        return Marker.SECRET
+        return _hidden(decode(fields["value"]))
     if signature == RESOURCE_SIGNATURE:
         return str(fields["urn"].string_value)
     return {key: decode(item) for key, item in sorted(fields.items()) if key != SIGNATURE_KEY}
+
+
+def _hidden(value: Value) -> Value:
+    """The shape of a secret without what is in it."""
+    if isinstance(value, dict):
+        return {key: _hidden(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_hidden(item) for item in value]
+    return Marker.SECRET

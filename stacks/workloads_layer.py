@@ -7,14 +7,14 @@ from pulumi_kubernetes.core.v1 import Namespace, Secret
 
 from components.nodes import GpuNodePool
 from components.serving import ModelServer, ModelServerArgs
-from infra.errors import InputError, Problem
+from infra.errors import InputError
 from infra.planning.host_share import cache_gib, host_share
 from infra.settings import ModelSettings, PlatformSettings
+from infra.settings.tokens import TOKEN, problems_of_tokens
 from stacks.platform_layer import Cluster
 
 TOKEN_SECRET = "hugging-face"  # noqa: S105 - the name of a Secret
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
-TOKEN_CONFIG = "huggingFaceToken"  # noqa: S105 - the name of a setting
 
 
 def deploy_workloads(
@@ -99,23 +99,15 @@ def _token_secrets(
     options: pulumi.ResourceOptions,
 ) -> dict[str, Secret]:
     """The Hugging Face token in each namespace that serves a gated model."""
-    gated = [index for index, model in enumerate(settings.models) if model.gated]
-    if gated and TOKEN_CONFIG not in secrets:
-        raise InputError(
-            Problem(
-                f"models[{index}].gated",
-                "true, and no Hugging Face token",
-                f"the secret gpu-platform:{TOKEN_CONFIG}",
-                f"run: pulumi config set --secret gpu-platform:{TOKEN_CONFIG}",
-            )
-            for index in gated
-        )
+    missing = problems_of_tokens(settings, secrets)
+    if missing:
+        raise InputError(missing)
     return {
         namespace: Secret(
             f"{namespace}-{TOKEN_SECRET}",
             metadata={"name": TOKEN_SECRET, "namespace": namespace},
-            string_data={TOKEN_KEY: secrets[TOKEN_CONFIG]},
+            string_data={TOKEN_KEY: secrets[TOKEN]},
             opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[namespaces[namespace]])),
         )
-        for namespace in sorted({settings.models[index].namespace for index in gated})
+        for namespace in sorted({model.namespace for model in settings.models if model.gated})
     }

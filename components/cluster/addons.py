@@ -75,12 +75,8 @@ _OPTIONAL = (
         service_accounts=("fsx-csi-controller-sa",),
         managed_policies=("AmazonFSxFullAccess",),
     ),
-    Addon(
-        "aws-mountpoint-s3-csi-driver",
-        configuration={"node": {"tolerateAllTaints": True}},
-        service_accounts=("s3-csi-driver-sa",),
-        managed_policies=("AmazonS3ReadOnlyAccess",),
-    ),
+    # No rights of its own: they belong to the buckets that a cluster mounts, and AWS's policy would open all of them.
+    Addon("aws-mountpoint-s3-csi-driver", configuration={"node": {"tolerateAllTaints": True}}),
     Addon("eks-node-monitoring-agent"),
 )
 

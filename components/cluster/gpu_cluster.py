@@ -81,8 +81,6 @@ class GpuCluster(pulumi.ComponentResource):
     """Kubeconfig as JSON; it holds no credential but a call of `aws eks get-token`."""
     cluster_security_group_id: pulumi.Output[str]
     """Security group that EKS made for the control plane."""
-    ready: list[pulumi.Resource]
-    """What workloads wait for: system nodes and the add-ons that run on them."""
 
     def __init__(self, name: str, args: GpuClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:GpuCluster", name, {}, opts)
@@ -111,7 +109,8 @@ class GpuCluster(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[cluster, *rules, *first]),
         )
         after = [self._addon(addon, [nodes.node_group]) for addon in chosen if not addon.before_nodes]
-        self.ready = [nodes.node_group, *after]
+        # What workloads wait for. Not an output: the package's schema cannot name its type.
+        self.ready: list[pulumi.Resource] = [nodes.node_group, *after]
         # Known only once the cluster answers, so that what needs a running cluster can depend on its name.
         self.cluster_name = cluster.kubeconfig_json.apply(lambda _: args["cluster_name"])
         self.kubeconfig = cluster.kubeconfig_json

@@ -1,5 +1,6 @@
 """The Kubernetes half of a plan as manifests, in the order they can be applied."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,9 @@ def _manifest(resource: PlannedResource) -> Manifest:
 
 def _plain(value: Value, resource: PlannedResource, path: str) -> Any:  # JSON data has no narrower type
     if value is Marker.SECRET:
-        return REDACTED
+        # A Secret's `data` is base64 by the API's own rule.
+        encoded = resource.inputs.get("kind") == "Secret" and path.startswith("data.")
+        return b64encode(REDACTED.encode()).decode() if encoded else REDACTED
     if value is Marker.UNKNOWN:
         raise PlatformError(
             f"{resource.urn}: {path} is only known after up",

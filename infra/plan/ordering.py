@@ -42,10 +42,19 @@ def dependency_order(resources: Iterable[PlannedResource]) -> list[PlannedResour
                 heapq.heappush(ready, dependent)
 
     if len(ordered) < len(by_urn):
-        placed = {resource.urn for resource in ordered}
-        members = ", ".join(sorted(by_urn[urn].name for urn in by_urn if urn not in placed))
+        members = ", ".join(sorted(by_urn[urn].name for urn in _members_of_cycles(waiting)))
         raise PlatformError(
             f"the program's dependencies form a cycle among: {members}",
             "remove one depends_on between them",
         )
     return ordered
+
+
+def _members_of_cycles(waiting: dict[str, set[str]]) -> set[str]:
+    """What is left when everything that only waits for a cycle is taken away."""
+    left = {urn for urn, needs in waiting.items() if needs}
+    while True:
+        needed = {need for urn in left for need in waiting[urn]}
+        if left <= needed:
+            return left
+        left &= needed

@@ -4,13 +4,28 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.conventions import CAPACITY_TYPE_LABEL, GPU_NAME_LABEL, GPU_RESOURCE, INSTANCE_TYPE_LABEL
-from infra.plan.records import Marker, PlannedResource
+from infra.plan.records import Marker, PlannedResource, Value
 
 
 def summary(resource: PlannedResource) -> str:
     """What matters about `resource`, in a few words; empty when its type and name say it all."""
     describe = _DESCRIBERS.get(resource.type_token.rpartition(":")[2])
-    return describe(resource.inputs) if describe else ""
+    if describe is None:
+        return ""
+    try:
+        return describe({key: _shown(value) for key, value in resource.inputs.items()})
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError):
+        return ""  # part of it is unknown or left out; the object itself is still listed
+
+
+def _shown(value: Value) -> Any:  # the same data with markers as text
+    if isinstance(value, Marker):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _shown(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return value
 
 
 def _node_pool(inputs: Mapping[str, Any]) -> str:
@@ -46,7 +61,7 @@ def _deployment(inputs: Mapping[str, Any]) -> str:
     container = pod["containers"][0]
     gpus = container["resources"]["limits"].get(GPU_RESOURCE, "0")
     model = container.get("args", [""])[0]
-    return f"{spec['replicas']} x {gpus} GPU, {model}, {_text(container['image']).rpartition('/')[2]}"
+    return f"{spec['replicas']} x {gpus} GPU, {model}, {str(container['image']).rpartition('/')[2]}"
 
 
 def _service(inputs: Mapping[str, Any]) -> str:
@@ -62,7 +77,7 @@ def _few(words: list[str]) -> str:
 
 
 def _release(inputs: Mapping[str, Any]) -> str:
-    return f"{_text(inputs['chart']).rpartition('/')[2]} {_text(inputs.get('version', ''))}"
+    return f"{str(inputs['chart']).rpartition('/')[2]} {inputs.get('version', '')!s}"
 
 
 def _cluster(inputs: Mapping[str, Any]) -> str:
@@ -75,10 +90,6 @@ def _node_group(inputs: Mapping[str, Any]) -> str:
     return f"{scaling['minSize']} to {scaling['maxSize']} x {_few(inputs['instanceTypes'])}"
 
 
-def _text(value: object) -> str:
-    return value.value if isinstance(value, Marker) else str(value)
-
-
 _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "NodePool": _node_pool,
     "EC2NodeClass": _node_class,
@@ -87,8 +98,8 @@ _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "Release": _release,
     "Cluster": _cluster,
     "NodeGroup": _node_group,
-    "Addon": lambda inputs: _text(inputs.get("addonVersion", "")),
-    "Subnet": lambda inputs: f"{_text(inputs['cidrBlock'])} in {_text(inputs['availabilityZoneId'])}",
-    "Vpc": lambda inputs: _text(inputs["cidrBlock"]),
+    "Addon": lambda inputs: str(inputs.get("addonVersion", "")),
+    "Subnet": lambda inputs: f"{inputs['cidrBlock']!s} in {inputs['availabilityZoneId']!s}",
+    "Vpc": lambda inputs: str(inputs["cidrBlock"]),
     "PodDisruptionBudget": _budget,
 }

@@ -38,3 +38,8 @@ class DrainBudget:
     def longest_shutdown_on_spot(self) -> int:
         """The largest `shutdown_timeout_seconds` that still fits the spot notice with this preStop."""
         return SPOT_NOTICE_SECONDS - self.pre_stop_seconds - EXIT_MARGIN_SECONDS
+
+    @property
+    def longest_pre_stop_on_spot(self) -> int:
+        """The largest `pre_stop_seconds` that still fits the spot notice with this drain."""
+        return SPOT_NOTICE_SECONDS - self.shutdown_timeout_seconds - EXIT_MARGIN_SECONDS

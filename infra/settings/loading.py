@@ -1,6 +1,7 @@
 """The one door to the settings: from a file, or from the engine's configuration, with every problem at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -15,8 +16,9 @@ from infra.settings.cluster import ClusterSettings
 from infra.settings.reporting import problems_of, shown, yaml_path
 from infra.settings.schema import PlatformSettings
 from infra.settings.target import LAYERS, Layer
+from infra.settings.tokens import problems_of_tokens
 from infra.settings.values import did_you_mean
-from infra.settings.yaml_source import line_of, read_yaml
+from infra.settings.yaml_source import Lines, read_yaml
 
 PROJECT = "gpu-platform"
 PLATFORM_KEY = f"{PROJECT}:platform"
@@ -57,21 +59,37 @@ def load_stack_file(path: Path, shown_as: str = "", on: date | None = None) -> S
     """
     name = shown_as or str(path)
     stack = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
-    try:
+    with _located(path, name, ()):
         config = _config_of(read_yaml(path, name))
         held = frozenset(key.removeprefix(f"{PROJECT}:") for key in SECRET_KEYS if key in config)
-        if ENVIRONMENT_KEY in config:
-            environment, layers = _part_of_environment(config, path)
-        else:
-            settings = parse_settings(config[PLATFORM_KEY])
-            if on:
-                check_support(settings.cluster.kubernetes_version, on)
-            return StackFile(stack, stack, settings.layers, settings, held)
+        part = _part_of_environment(config, path) if ENVIRONMENT_KEY in config else None
+    if part:
+        environment, layers = part
+        whole = load_stack_file(environment, environment.name, on)
+        return StackFile(stack, whole.name, layers, whole.settings, held | whole.secrets)
+    with _located(path, name, ("config", PLATFORM_KEY)):
+        settings = parse_settings(config[PLATFORM_KEY])
+        missing = problems_of_tokens(settings, held)
+        if missing:
+            raise InputError(missing)
+        if on:
+            check_support(settings.cluster.kubernetes_version, on)
+    return StackFile(stack, stack, settings.layers, settings, held)
+
+
+@contextmanager
+def _located(path: Path, shown_as: str, above: tuple[str, ...]) -> Iterator[None]:
+    """Give the problems of the block their file and line; their paths begin below `above`."""
+    try:
+        yield
     except InputError as error:
-        located = [_located(problem, path, name) for problem in error.problems]
-        raise InputError(sorted(located, key=lambda problem: problem.line)) from None
-    whole = load_stack_file(environment, environment.name, on)
-    return StackFile(stack, whole.name, layers, whole.settings, held | whole.secrets)
+        lines = Lines(path)
+        found = []
+        for problem in error.problems:
+            keys = problem.keys or yaml_path(problem.path)
+            line = problem.line or (lines.of([*above, *keys]) if keys else 0)
+            found.append(replace(problem, file=shown_as, line=line))
+        raise InputError(sorted(found, key=lambda problem: problem.line)) from None
 
 
 def _part_of_environment(config: Mapping[str, Any], path: Path) -> tuple[Path, tuple[Layer, ...]]:
@@ -85,11 +103,21 @@ def _part_of_environment(config: Mapping[str, Any], path: Path) -> tuple[Path, t
         others = sorted(set(files) - {path.name.removeprefix("Pulumi.").removesuffix(".yaml")})
         accepted = f"an environment with a file beside this one: {', '.join(others) or 'there is none'}"
         mend = did_you_mean(str(name), others, "name one of them")
-        problems.append(Problem(f"config.{ENVIRONMENT_KEY}", shown(name), accepted, mend))
+        problems.append(
+            Problem(f"config.{ENVIRONMENT_KEY}", shown(name), accepted, mend, keys=("config", ENVIRONMENT_KEY))
+        )
     known = isinstance(layers, list) and bool(layers) and all(layer in LAYERS for layer in layers)
     if not known:
         accepted = f"a list of layers: {', '.join(LAYERS)}"
-        problems.append(Problem(f"config.{LAYERS_KEY}", shown(layers), accepted, "write it like [foundation]"))
+        problems.append(
+            Problem(
+                f"config.{LAYERS_KEY}",
+                shown(layers),
+                accepted,
+                "write it like [foundation]",
+                keys=("config", LAYERS_KEY),
+            )
+        )
     if problems:
         raise InputError(problems)
     return files[str(name)], tuple(layers or ())
@@ -105,7 +133,8 @@ def parse_settings(raw: object) -> PlatformSettings:
         InputError: with every problem: of single values and across areas.
     """
     if not isinstance(raw, Mapping):
-        raise InputError([Problem(PLATFORM_KEY, shown(raw), "a mapping of areas", "write target, cluster and so on")])
+        found, accepted = shown(raw), "a mapping of areas: target, cluster and so on"
+        raise InputError([Problem(PLATFORM_KEY, found, accepted, "write them, indented", keys=())])
     try:
         settings = PlatformSettings.model_validate(raw)
     except ValidationError as error:
@@ -127,7 +156,11 @@ def _config_of(document: object) -> Mapping[str, Any]:
     known = (PLATFORM_KEY, ENVIRONMENT_KEY, LAYERS_KEY, *SECRET_KEYS)
     problems = [
         Problem(
-            f"config.{key}", "an unknown key", f"one of: {', '.join(known)}", did_you_mean(str(key), known, "remove it")
+            f"config.{key}",
+            "an unknown key",
+            f"one of: {', '.join(known)}",
+            did_you_mean(str(key), known, "remove it"),
+            keys=("config", str(key)),
         )
         for key in config
         if str(key).startswith(f"{PROJECT}:") and key not in known
@@ -138,27 +171,27 @@ def _config_of(document: object) -> Mapping[str, Any]:
             "a value in clear",
             "an encrypted secret",
             f"remove it from the file, change it where it came from, and run: pulumi config set --secret {key}",
+            keys=("config", key),
         )
         for key in SECRET_KEYS
         if key in config and not (isinstance(config[key], Mapping) and set(config[key]) == {"secure"})
     ]
     if ENVIRONMENT_KEY in config and PLATFORM_KEY in config:
         mend = f"remove {PLATFORM_KEY}; the settings stand in the environment's own file"
-        problems.append(Problem(f"config.{ENVIRONMENT_KEY}", f"{PLATFORM_KEY} beside it", "one of the two", mend))
+        problems.append(
+            Problem(
+                f"config.{ENVIRONMENT_KEY}",
+                f"{PLATFORM_KEY} beside it",
+                "one of the two",
+                mend,
+                keys=("config", ENVIRONMENT_KEY),
+            )
+        )
     elif PLATFORM_KEY not in config and ENVIRONMENT_KEY not in config:
         problems.append(Problem("config", f"no {PLATFORM_KEY}", f"the key {PLATFORM_KEY}", "see Pulumi.dev.yaml"))
     if problems:
         raise InputError(problems)
     return config
-
-
-def _located(problem: Problem, path: Path, shown_as: str) -> Problem:
-    """The problem with its file and line."""
-    if problem.line or not problem.path:
-        return replace(problem, file=shown_as)
-    keys = yaml_path(problem.path)
-    full = keys if keys[0] == "config" else ["config", PLATFORM_KEY, *(key for key in keys if key != PLATFORM_KEY)]
-    return replace(problem, file=shown_as, line=line_of(path, full))
 
 
 def _whole(settings: PlatformSettings) -> Draft:
@@ -172,6 +205,11 @@ def _whole(settings: PlatformSettings) -> Draft:
         node_pools=tuple(enumerate(settings.node_pools)),
         models=tuple(enumerate(settings.models)),
         pool_names=frozenset(pool.name for pool in settings.node_pools),
+        named_pools=tuple(
+            (index, position, name)
+            for index, model in enumerate(settings.models)
+            for position, name in enumerate(model.node_pools)
+        ),
     )
 
 
@@ -188,11 +226,22 @@ def _valid_parts(raw: Mapping[Any, Any], error: ValidationError) -> Draft:
             parts[field] = _valid_items(alias, value, broken)
         elif not any(place[:1] == (alias,) for place in broken):
             parts[field] = _one(field, value)
-    pools = raw.get("nodePools")
-    names = (pool.get("name") for pool in pools if isinstance(pool, Mapping)) if isinstance(pools, list) else ()
-    parts["pool_names"] = frozenset(name for name in names if isinstance(name, str))
+    pools = raw.get("nodePools", [])
+    if isinstance(pools, list):
+        names = [pool.get("name") for pool in pools if isinstance(pool, Mapping)]
+        parts["pool_names"] = frozenset(name for name in names if isinstance(name, str))
+        parts["named_pools"] = tuple(_named_pools(raw.get("models")))
     parts["broken_areas"] = frozenset(str(place[0]) for place in broken if place)
     return Draft(**{name: value for name, value in parts.items() if name in Draft.__dataclass_fields__})
+
+
+def _named_pools(models: object) -> Iterator[tuple[int, int, str]]:
+    """What models name under nodePools, also models that are not valid otherwise."""
+    for index, model in enumerate(models if isinstance(models, list) else ()):
+        names = model.get("nodePools") if isinstance(model, Mapping) else None
+        for position, name in enumerate(names if isinstance(names, list) else ()):
+            if isinstance(name, str):
+                yield index, position, name
 
 
 def _valid_items(alias: str, value: object, broken: set[tuple[int | str, ...]]) -> tuple[tuple[int, Any], ...]:

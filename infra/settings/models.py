@@ -1,5 +1,6 @@
 """Models to serve: which model, how it is cut over GPUs, where it may run and how it starts and stops."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictFloat
@@ -14,6 +15,7 @@ from infra.settings.values import (
     Settings,
     did_you_mean,
     invalid,
+    matching,
 )
 from infra.versions import VLLM_IMAGE
 
@@ -29,11 +31,26 @@ def _check_shape(text: str) -> str:
     return text
 
 
+# The grammar of an image reference (distribution/reference), with a tag or a digest required.
+_IMAGE = re.compile(
+    r"[a-z0-9]+([._-]+[a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
+)
+
+
 def _check_image(text: str) -> str:
-    _, _, tag = text.rpartition("/")[2].partition(":")
-    if "@sha256:" not in text and (not tag or tag == "latest"):
+    found = _IMAGE.fullmatch(text)
+    if not found or not (found["tag"] or found["digest"]) or (found["tag"] == ":latest" and not found["digest"]):
         raise invalid("an image with a version tag or a digest", f'write it like "{VLLM_IMAGE}"')
     return text
+
+
+ModelName = Annotated[
+    str,
+    AfterValidator(
+        matching(r"[A-Za-z0-9./][A-Za-z0-9._/-]*", "a Hugging Face repository, such as Qwen/Qwen3-8B, or a path")
+    ),
+]
 
 
 class Drain(Settings):
@@ -61,13 +78,13 @@ class ModelSettings(Settings):
 
     name: ObjectName
     """Name of the Deployment and the Service, and the model name in the API."""
-    model: str = Field(min_length=1)
+    model: ModelName
     """Hugging Face repository, or a path the image holds."""
     revision: str | None = None
     """Commit of the repository; without it the server takes what is newest at each start."""
     shape_of: Annotated[str, AfterValidator(_check_shape)] | None = None
     """A model of the catalogue with the same shape, for a fine-tune; default: `model` itself where it is known."""
-    checkpoint_gib: Annotated[StrictFloat, Field(gt=0)] | None = None
+    checkpoint_gib: Annotated[StrictFloat, Field(gt=0, allow_inf_nan=False)] | None = None
     """Size of the checkpoint in GiB, needed where the catalogue does not know the model."""
     gated: Flag = False
     """Whether downloading needs the Hugging Face token (the secret `gpu-platform:huggingFaceToken`)."""

@@ -13,9 +13,9 @@ from infra.settings.values import (
     GpuName,
     InstanceType,
     LabelKey,
-    Labels,
     LabelValue,
     ObjectName,
+    OwnLabels,
     Positive,
     ReservationId,
     Settings,
@@ -115,7 +115,7 @@ class NodePoolSettings(Settings):
     """Zone ids the pool is confined to; none means every zone of the network."""
     weight: Weight | None = None
     """Pools with a higher weight are tried first."""
-    labels: Labels = {}
+    labels: OwnLabels = {}
     """Labels on the nodes, beyond those the platform sets."""
     taints: tuple[Taint, ...] = ()
     """Taints on the nodes, beyond nvidia.com/gpu and the purpose."""

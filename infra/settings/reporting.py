@@ -1,5 +1,6 @@
 """From pydantic's errors to problems a person can mend: path, what was found, what is accepted, how to mend it."""
 
+import json
 import re
 import types
 import typing
@@ -36,10 +37,14 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Prob
 
 
 def path_text(loc: Sequence[int | str]) -> str:
-    """`("models", 0, "name")` as `models[0].name`."""
+    """`("models", 0, "name")` as `models[0].name`; a key that would not read as one stands in quotes."""
     text = ""
     for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            plain = part.isprintable() and any(letter.isalnum() for letter in part)
+            text += ("." if text else "") + (part if plain else json.dumps(part))
     return text
 
 
@@ -61,29 +66,39 @@ def shown(value: object) -> str:
     elif isinstance(value, list | tuple):
         text = f"a list of {len(value)}"
     else:
-        text = str(value)
+        text = _number_text(value)
     text = text.encode("unicode_escape").decode() if not text.isprintable() else text
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 3] + "..."
 
 
+def _number_text(value: object) -> str:
+    """A number as text; Python refuses to write one of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"a number of about {value.bit_length() * 3 // 10} digits"
+    return str(value)
+
+
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
-    loc = tuple(part for part in details["loc"] if part != "[key]")  # pydantic's mark for a mapping's key
-    found = shown(details["input"])
+    loc = _loc(details["loc"])
+    path, found = path_text(loc), shown(details["input"])
     if kind == "not_accepted":
-        return Problem(path_text(loc), found, context["accepted"], context["mend"])
+        return Problem(path, found, context["accepted"], context["mend"], keys=loc)
     if kind == "extra_forbidden":
         accepted = _keys_at(model, loc[:-1])
-        return Problem(
-            path_text(loc),
-            "an unknown key",
-            f"one of: {', '.join(accepted)}",
-            did_you_mean(str(loc[-1]), accepted, "remove it"),
-        )
+        mend = did_you_mean(str(loc[-1]), accepted, "remove it")
+        return Problem(path, "an unknown key", f"one of: {', '.join(accepted)}", mend, keys=loc)
     if kind == "missing":
-        return Problem(path_text(loc), "nothing", "a value; it is required", f"add {loc[-1]}")
+        return Problem(path, "nothing", _described(_annotation_at(model, loc)), f"add {loc[-1]}", keys=loc)
     accepted_text, mend = _accepted(kind, context, details["input"])
-    return Problem(path_text(loc), found, accepted_text, mend)
+    return Problem(path, found, accepted_text, mend, keys=loc)
+
+
+def _loc(loc: Sequence[int | str]) -> tuple[int | str, ...]:
+    """pydantic's location without its own mark for a mapping's key, which is text even when it is a number."""
+    if loc and loc[-1] == "[key]":
+        return (*loc[:-2], str(loc[-2]))
+    return tuple(loc)
 
 
 _BOUNDS = {
@@ -109,7 +124,8 @@ def _accepted(kind: str, context: dict[str, Any], found: object) -> tuple[str, s
         return f"one of: {', '.join(words)}", did_you_mean(str(found), words, "choose one of these")
     if kind in _BOUNDS:
         key, words_ = _BOUNDS[kind]
-        return f"{words_} {context[key]:g}", f"write {words_} {context[key]:g}"
+        bound = f"{context[key]:g}" if isinstance(context[key], float) else str(context[key])
+        return f"{words_} {bound}", f"write {words_} {bound}"
     if kind in _TYPES:
         return _TYPES[kind], _mend_type(kind, found)
     return _FIXED.get(kind, (kind.replace("_", " "), "see the schema in infra/settings"))
@@ -119,7 +135,7 @@ def _mend_type(kind: str, found: object) -> str:
     if kind in ("int_type", "float_type") and isinstance(found, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)?", found):
         return f"remove the quotes: {found}"
     if kind == "string_type" and found is not None and not isinstance(found, dict | list):
-        return f'put it in quotes: "{str(found).lower() if isinstance(found, bool) else found}"'
+        return "put it in quotes, as it stands in the file"  # YAML may have lost zeros, or read yes as true
     if kind == "tuple_type":
         return "begin each item on its own line with '- '"
     if kind in ("dict_type", "model_type", "model_attributes_type"):
@@ -152,3 +168,32 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
             if found is not None:
                 return found
     return None
+
+
+def _annotation_at(model: type[BaseModel], loc: Sequence[int | str]) -> object:
+    """The type the schema wants at `loc`."""
+    current: type[BaseModel] = model
+    annotation: object = model
+    for part in loc:
+        for name, info in current.model_fields.items():
+            if part == (info.alias or name):
+                annotation = info.annotation
+                current = _model_in(annotation) or current
+    return annotation
+
+
+def _described(annotation: object) -> str:
+    """A type in words, for a value that is missing."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _described(typing.get_args(annotation)[0])
+    if origin is typing.Literal:
+        return f"one of: {', '.join(map(str, typing.get_args(annotation)))}"
+    if origin is tuple:
+        return "a list"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        needed = [info.alias or name for name, info in annotation.model_fields.items() if info.is_required()]
+        return f"a mapping with {', '.join(needed)}" if needed else "a mapping"
+    return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}.get(
+        typing.cast(type, annotation), "a value"
+    )

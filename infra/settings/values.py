@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from infra.catalog.instances import gpu_instance_types, gpu_names, instance_types_with
+from infra.conventions import PURPOSE_LABEL
 
 NEAREST_CUTOFF = 0.6  # difflib's own default similarity
 
@@ -66,24 +67,24 @@ _QUALIFIED_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
-def _check_dns_label(text: str) -> str:
-    if len(text) > 63 or not _DNS_LABEL.fullmatch(text):
-        suggestion = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-") or "my-name"
-        raise invalid(
-            "lower-case letters, digits and '-', at most 63 characters, starting and ending with a letter or digit",
-            f'write "{suggestion}"',
-        )
-    return text
+def _dns_name(limit: int, too_long: str) -> Callable[[str], str]:
+    """A check of a DNS label of at most `limit` characters; `too_long` says why there is a limit."""
 
+    def check(text: str) -> str:
+        if not _DNS_LABEL.fullmatch(text):
+            suggestion = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:limit].strip("-") or "my-name"
+            raise invalid(
+                f"lower-case letters, digits and '-', at most {limit} characters, starting and ending with a letter or"
+                " digit",
+                f'write "{suggestion}"',
+            )
+        if len(text) > limit:
+            raise invalid(
+                f"at most {limit} characters, because {too_long}", f"shorten it by {len(text) - limit} characters"
+            )
+        return text
 
-def _check_object_name(text: str) -> str:
-    _check_dns_label(text)
-    if len(text) > OBJECT_NAME_LIMIT:
-        raise invalid(
-            f"at most {OBJECT_NAME_LIMIT} characters, because names of pods and other objects are derived from it",
-            f"shorten it by {len(text) - OBJECT_NAME_LIMIT} characters",
-        )
-    return text
+    return check
 
 
 # A Deployment's pod is <name>-<hash of 10>-<5>: 63 - 17 = 46 characters remain for the name.
@@ -115,22 +116,35 @@ def _check_label_value(text: str) -> str:
     return text
 
 
-DnsLabel = Annotated[str, AfterValidator(_check_dns_label)]
-ObjectName = Annotated[str, AfterValidator(_check_object_name)]
+DnsLabel = Annotated[str, AfterValidator(_dns_name(63, "a DNS label has no more"))]
+ObjectName = Annotated[
+    str, AfterValidator(_dns_name(OBJECT_NAME_LIMIT, "names of pods and other objects are derived from it"))
+]
 LabelKey = Annotated[str, AfterValidator(_check_label_key)]
 LabelValue = Annotated[str, AfterValidator(_check_label_value)]
 Labels = dict[LabelKey, LabelValue]
 
+
+def _check_own_label(text: str) -> str:
+    prefix = text.rpartition("/")[0]
+    if text == PURPOSE_LABEL or prefix in ("karpenter.sh", "karpenter.k8s.aws", "kubernetes.io", "k8s.io"):
+        raise invalid("a label of your own; this one is set by the platform, Karpenter or Kubernetes", "rename it")
+    return text
+
+
+OwnLabels = dict[Annotated[LabelKey, AfterValidator(_check_own_label)], LabelValue]
+
 # --- numbers and flags: no silent conversion of "8" or 8.0 ------------------------------------------------------------
 
 Flag = StrictBool
-Count = Annotated[StrictInt, Field(ge=0)]
-Positive = Annotated[StrictInt, Field(ge=1)]
+LARGEST = 2**31 - 1  # Kubernetes counts in 32 bits
+Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
+Positive = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
 Weight = Annotated[StrictInt, Field(ge=1, le=100)]
 
 # --- time -------------------------------------------------------------------------------------------------------------
 
-_DURATION = re.compile(r"([0-9]+(s|m|h))+")
+_DURATION = re.compile(r"([0-9]{1,7}(s|m|h)){1,3}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -138,7 +152,7 @@ def _check_duration(text: str) -> str:
     if not _DURATION.fullmatch(text):
         raise invalid(
             "a duration in hours, minutes and seconds as Karpenter writes it, such as 30m, 1h30m or 336h",
-            f'write "{int(text[:-1]) * 24}h"' if re.fullmatch(r"[0-9]+d", text) else 'write it like "30m"',
+            f'write "{int(text[:-1]) * 24}h"' if re.fullmatch(r"[0-9]{1,4}d", text) else 'write it like "30m"',
         )
     return text
 

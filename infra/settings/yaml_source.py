@@ -3,7 +3,7 @@
 The fast C parser reads the values; lines are looked up only when there is a problem to report.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,39 @@ MAX_BYTES = 4 * 2**20  # far beyond any settings file; keeps a wrong path from f
 
 
 class _Loader(_SafeLoader):
-    """Refuses a key that stands twice in one mapping; YAML would keep the last and lose the first."""
+    """Says where a value stands that YAML recognizes but Python cannot hold, such as the 31st of February."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key_node, _ in node.value:
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # whatever the file holds
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
+
+
+class _DuplicateKeyError(yaml.MarkedYAMLError):
+    """A key that stands twice; YAML would keep the last and lose the first."""
+
+
+def _refuse_duplicates(root: yaml.Node | None) -> None:
+    """Look at the mappings as they stand in the file, before merges are carried out."""
+    ahead, seen = [root] if root else [], set[int]()
+    while ahead:
+        node = ahead.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            ahead.extend(node.value)
+            continue
+        keys = set[str]()
+        for key_node, value_node in node.value:
             key = str(getattr(key_node, "value", ""))
-            if key in seen and key != "<<":
-                raise yaml.constructor.ConstructorError(
+            if key in keys and key != "<<":
+                raise _DuplicateKeyError(
                     None, None, f'the key "{key}" stands twice in one mapping', key_node.start_mark
                 )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+            keys.add(key)
+            ahead.append(value_node)
 
 
 def read_yaml(path: Path, shown_as: str) -> Any:  # whatever the file holds
@@ -46,7 +67,10 @@ def read_yaml(path: Path, shown_as: str) -> Any:  # whatever the file holds
     """
     text = _read_text(path, shown_as)
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        _refuse_duplicates(root)
+        return loader.construct_document(root) if root else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or (str(error).splitlines() or ["too deeply nested"])[0]
@@ -56,7 +80,9 @@ def read_yaml(path: Path, shown_as: str) -> Any:  # whatever the file holds
                     "",
                     str(reason),
                     "YAML, as in Pulumi.dev.yaml",
-                    "mend it at this line; quote values that hold ': ', '#' or begin with a special character",
+                    "remove one of the two"
+                    if isinstance(error, _DuplicateKeyError)
+                    else "mend it at this line; quote values that hold ': ', '#' or begin with a special character",
                     shown_as,
                     mark.line + 1 if mark else 0,
                 )
@@ -71,6 +97,8 @@ def _read_text(path: Path, shown_as: str) -> str:
     try:
         if path.is_dir():
             raise refuse("a folder", "name a file")
+        if path.exists() and not path.is_file():
+            raise refuse("not a file but a device or a pipe", "name a file")
         if path.stat().st_size > MAX_BYTES:
             raise refuse(f"{path.stat().st_size} bytes", f"name a settings file; the limit is {MAX_BYTES} bytes")
         return path.read_text(encoding="utf-8")
@@ -84,19 +112,26 @@ def _read_text(path: Path, shown_as: str) -> str:
         raise refuse(getattr(error, "strerror", None) or str(error), "make the file readable") from None
 
 
-def line_of(path: Path, keys: Sequence[str | int]) -> int:
-    """1-based line of the value at `keys`, or of the deepest part of that path that is there; 0 when unknown."""
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
-    except (OSError, yaml.YAMLError, ValueError, RecursionError):
-        return 0
-    line = 0
-    for key in keys:
-        step = _child(node, key)
-        if step is None:
-            return line
-        line, node = step
-    return line
+class Lines:
+    """The lines of a file's values; the file is read once, when the first is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._root = None
+        try:
+            if path.is_file():
+                self._root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
+        except (OSError, yaml.YAMLError, ValueError, RecursionError):
+            return  # what is wrong with the file has been said; its problems go without lines
+
+    def of(self, keys: Sequence[str | int]) -> int:
+        """1-based line of the value at `keys`, or of the deepest part of that path that is there; 0 when unknown."""
+        line, node = 0, self._root
+        for key in keys:
+            step = _child(node, key)
+            if step is None:
+                return line
+            line, node = step
+        return line
 
 
 def _child(node: Any, key: str | int) -> tuple[int, Any] | None:  # PyYAML's nodes are untyped
@@ -104,6 +139,6 @@ def _child(node: Any, key: str | int) -> tuple[int, Any] | None:  # PyYAML's nod
         return node.value[key].start_mark.line + 1, node.value[key]
     if isinstance(node, yaml.MappingNode):
         for key_node, value_node in node.value:
-            if getattr(key_node, "value", None) == str(key):
+            if getattr(key_node, "value", None) == str(key) or (key == "None" and key_node.value in ("", "~", "null")):
                 return key_node.start_mark.line + 1, value_node
     return None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
@@ -24,6 +25,12 @@ def stack_file(text: str, folder: Path, name: str = "test") -> StackFile:
     path = folder / f"Pulumi.{name}.yaml"
     path.write_text("config:\n" + indent(dedent(text), "  "), encoding="utf-8")
     return load_stack_file(path)
+
+
+@cache
+def plan_of(env: str, mode: Mode = "unknown") -> Plan:
+    """The plan of a committed environment, evaluated once for all tests that only read it."""
+    return evaluate(load_stack_file(ROOT / f"Pulumi.{env}.yaml"), mode)
 
 
 def run(program: Program, mode: Mode = "unknown") -> Plan:

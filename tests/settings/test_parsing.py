@@ -22,7 +22,10 @@ GOOD: Raw = {
     "tags": {"owner": "ml-platform", "cost-center": "research"},
     "aws": {"accountId": "111111111111", "region": "us-west-2"},
     "network": {"cidr": "10.16.0.0/16", "zones": ["usw2-az1", "usw2-az2"]},
-    "cluster": {"name": "gpu-test"},
+    "cluster": {
+        "name": "gpu-test",
+        "access": [{"name": "team", "principalArn": "arn:aws:iam::111111111111:role/team", "access": "cluster-admin"}],
+    },
     "nodePools": [
         {
             "name": "l4",

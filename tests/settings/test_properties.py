@@ -118,7 +118,7 @@ def test_settings_are_valid_or_every_problem_is_clear(raw: object) -> None:
         assert isinstance(found, PlatformSettings)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(mutated())
 def test_what_is_valid_can_be_evaluated(raw: object) -> None:
     """Nothing that the settings accept ends the preview with a traceback."""

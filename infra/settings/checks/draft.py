@@ -15,7 +15,8 @@ class Draft:
 
     Attributes:
         node_pools, models: each with its index in the file.
-        pool_names: every name under nodePools, also of pools that are not valid.
+        pool_names: every name under nodePools, also of pools that are not valid; None when they cannot be read.
+        named_pools: index of a model, position and name of each pool it names, also of models that are not valid.
     """
 
     target: Target | None = None
@@ -26,7 +27,8 @@ class Draft:
     cluster: ClusterSettings | None = None
     node_pools: tuple[tuple[int, NodePoolSettings], ...] = ()
     models: tuple[tuple[int, ModelSettings], ...] = ()
-    pool_names: frozenset[str] = frozenset()
+    pool_names: frozenset[str] | None = None
+    named_pools: tuple[tuple[int, int, str], ...] = ()
     broken_areas: frozenset[str] = frozenset()
 
     def pools_of(self, model: ModelSettings) -> list[NodePoolSettings]:

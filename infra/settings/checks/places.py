@@ -56,24 +56,28 @@ def ranges_apart(draft: Draft) -> Iterator[Problem]:
     for position, (path, network) in enumerate(ranges):
         for other_path, other in ranges[:position]:
             if network.overlaps(other):
+                free = _free_range(network, [taken for _, taken in ranges])
                 yield Problem(
                     path,
                     f'"{network}"',
                     f"a range apart from {other_path} ({other})",
-                    f"move one of them, for example to {_free_range(network, [taken for _, taken in ranges])}",
+                    f"move one of them, for example to {free}" if free else "make one of them smaller",
                 )
 
 
-def _free_range(network: IPv4Network, taken: list[IPv4Network]) -> IPv4Network:
-    """A private range as large as `network` that overlaps none of `taken`."""
+def _free_range(network: IPv4Network, taken: list[IPv4Network]) -> IPv4Network | None:
+    """A private range as large as `network` that overlaps none of `taken`; None when there is none."""
+    size = network.num_addresses
     for space in ("10.0.0.0/8", "172.16.0.0/12", "100.64.0.0/10", "192.168.0.0/16"):
         whole = IPv4Network(space)
-        if network.prefixlen < whole.prefixlen:
-            continue
-        for candidate in whole.subnets(new_prefix=network.prefixlen):
-            if not any(candidate.overlaps(other) for other in taken):
+        start, end = int(whole.network_address), int(whole.broadcast_address)
+        while start + size - 1 <= end:
+            candidate = IPv4Network((start, network.prefixlen))
+            clashes = [int(other.broadcast_address) for other in taken if candidate.overlaps(other)]
+            if not clashes:
                 return candidate
-    return network
+            start = (max(clashes) // size + 1) * size  # the first place of that size behind what is taken
+    return None
 
 
 def ranges_hold_subnets(draft: Draft) -> Iterator[Problem]:

@@ -22,16 +22,21 @@ def unique_names(draft: Draft) -> Iterator[Problem]:
 
 
 def known_pools(draft: Draft) -> Iterator[Problem]:
+    """Every pool that a model names is there."""
+    for index, position, name in draft.named_pools:
+        if draft.pool_names is not None and name not in draft.pool_names:
+            names = sorted(draft.pool_names)
+            yield Problem(
+                f"models[{index}].nodePools[{position}]",
+                f'"{name}"',
+                f"the name of a pool under nodePools: {', '.join(names) or 'there is none'}",
+                did_you_mean(name, names, "add the pool, or name one that is there"),
+            )
+
+
+def pools_for_inference(draft: Draft) -> Iterator[Problem]:
+    """A server does not run where jobs do."""
     for index, model in draft.models:
-        for position, name in enumerate(model.node_pools):
-            if name not in draft.pool_names:
-                names = sorted(draft.pool_names)
-                yield Problem(
-                    f"models[{index}].nodePools[{position}]",
-                    f'"{name}"',
-                    f"the name of a pool under nodePools: {', '.join(names) or 'there is none'}",
-                    did_you_mean(name, names, "add the pool, or name one that is there"),
-                )
         for pool in draft.pools_of(model):
             if pool.purpose != "inference":
                 yield Problem(
@@ -128,7 +133,7 @@ def drain_fits(draft: Draft) -> Iterator[Problem]:
                 f"models[{index}].drain",
                 f"{grace} s from preStop to exit",
                 f"at most {SPOT_NOTICE_SECONDS} s on spot (pool {', '.join(on_spot)}): EC2 takes the node then",
-                f"write shutdownTimeoutSeconds: {max(1, budget.longest_shutdown_on_spot)} or less",
+                _shorter_drain(budget),
             )
         for pool in pools:
             longest = duration_seconds(pool.termination_grace_period)
@@ -139,3 +144,12 @@ def drain_fits(draft: Draft) -> Iterator[Problem]:
                     f"at most {longest} s, the terminationGracePeriod of pool {pool.name}",
                     f"raise terminationGracePeriod of {pool.name} to {grace}s or shorten the drain",
                 )
+
+
+def _shorter_drain(budget: DrainBudget) -> str:
+    """How to fit the spot notice: a shorter drain, or a shorter preStop where that leaves no drain at all."""
+    if budget.longest_shutdown_on_spot >= 1:
+        return f"write shutdownTimeoutSeconds: {budget.longest_shutdown_on_spot} or less"
+    if budget.longest_pre_stop_on_spot >= 1:
+        return f"write preStopSeconds: {budget.longest_pre_stop_on_spot} or less"
+    return "shorten both preStopSeconds and shutdownTimeoutSeconds"
