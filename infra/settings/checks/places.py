@@ -119,7 +119,7 @@ def pool_zones_in_network(draft: Draft) -> Iterator[Problem]:
                     f"nodePools[{index}].zones[{position}]",
                     f'"{zone}"',
                     f"a zone under network.zones: {', '.join(draft.network.zones)}",
-                    did_you_mean(zone, draft.network.zones, "add it to network.zones"),
+                    f"add {zone} to network.zones, or name one of these",
                 )
 
 
