@@ -69,6 +69,10 @@ def export(values: Mapping[str, pulumi.Input[Any]]) -> None:
         pulumi.export(name, value)
 
 
+class ContractError(PlatformError, pulumi.RunError):
+    """Another stack does not hold what the contract promises. The engine prints it without a traceback."""
+
+
 class LayerOutputs:
     """The outputs of another stack, checked against the contract as they are read."""
 
@@ -81,7 +85,7 @@ class LayerOutputs:
         """One output of the contract.
 
         Raises:
-            PlatformError: when the stack has no contract, another version of it, or not this output.
+            ContractError: when the stack has no contract, another version of it, or not this output.
         """
         expected = next(output for output in OUTPUTS if output.name == name)
         return pulumi.Output.all(self._reference.outputs).apply(lambda found: self._checked(found[0] or {}, expected))
@@ -89,26 +93,26 @@ class LayerOutputs:
     def _checked(self, found: Mapping[str, Any], expected: ContractOutput) -> Any:
         version = found.get(VERSION_OUTPUT)
         if version is None:
-            raise PlatformError(
+            raise ContractError(
                 f"the stack {self._stack} exports no {VERSION_OUTPUT}: it is not a stack of gpu-platform, or it was"
                 " never brought up",
                 f"run pulumi up for {self._stack} first, or name the right stack",
             )
         if int(version) != CONTRACT_VERSION:
-            raise PlatformError(
+            raise ContractError(
                 f"the stack {self._stack} has version {int(version)} of the contract, this program needs"
                 f" {CONTRACT_VERSION}",
                 f"bring up {self._stack} and this stack from the same version of gpu-platform",
             )
         value = found.get(expected.name)
         if value is None:
-            raise PlatformError(
+            raise ContractError(
                 f"the stack {self._stack} exports no {expected.name} ({expected.meaning}), which its layer"
                 f" {expected.layer} makes",
                 f"run pulumi up for the stack that holds the layer {expected.layer}",
             )
         if not isinstance(value, expected.kind):
-            raise PlatformError(
+            raise ContractError(
                 f"{expected.name} of the stack {self._stack} is {type(value).__name__}, not {expected.kind.__name__}",
                 f"bring up {self._stack} again",
             )

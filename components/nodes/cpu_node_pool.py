@@ -3,10 +3,10 @@
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.nodes.cpu_node_pool_spec import cpu_node_class_spec, cpu_node_pool_spec
 from components.nodes.gpu_node_pool import DisruptionBudgetArgs
+from components.nodes.karpenter_pool import karpenter_pool
 
 
 class CpuNodePoolArgs(TypedDict):
@@ -54,22 +54,5 @@ class CpuNodePool(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CpuNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:CpuNodePool", name, {}, opts)
-        node_class = CustomResource(
-            f"{name}-node-class",
-            api_version="karpenter.k8s.aws/v1",
-            kind="EC2NodeClass",
-            metadata={"name": name},
-            spec=cpu_node_class_spec(args),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        # The NodePool goes first on destroy, while its class can still end the instances.
-        node_pool = CustomResource(
-            f"{name}-node-pool",
-            api_version="karpenter.sh/v1",
-            kind="NodePool",
-            metadata={"name": name},
-            spec=cpu_node_pool_spec(name, args),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[node_class]),
-        )
-        self.pool_name = node_pool.metadata["name"]  # type: ignore[attr-defined]  # the SDK sets it at run time
+        self.pool_name = karpenter_pool(self, name, cpu_node_class_spec(args), cpu_node_pool_spec(name, args))
         self.register_outputs({"poolName": self.pool_name})

@@ -1,0 +1,35 @@
+"""The two objects of every Karpenter pool, in the order they need each other."""
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from components.specs import Spec
+
+
+def karpenter_pool(
+    parent: pulumi.ComponentResource, name: str, node_class_spec: Spec, node_pool_spec: Spec
+) -> pulumi.Output[str]:
+    """An EC2NodeClass and a NodePool, both named `name`, as children of `parent`.
+
+    Returns:
+        Name of the NodePool.
+    """
+    node_class = CustomResource(
+        f"{name}-node-class",
+        api_version="karpenter.k8s.aws/v1",
+        kind="EC2NodeClass",
+        metadata={"name": name},
+        spec=node_class_spec,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    # The NodePool goes first on destroy, while its class can still end the instances.
+    node_pool = CustomResource(
+        f"{name}-node-pool",
+        api_version="karpenter.sh/v1",
+        kind="NodePool",
+        metadata={"name": name},
+        spec=node_pool_spec,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[node_class]),
+    )
+    pool_name: pulumi.Output[str] = node_pool.metadata["name"]  # type: ignore[attr-defined]  # set at run time
+    return pool_name
