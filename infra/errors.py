@@ -28,6 +28,11 @@ class PlatformError(Exception):
         return f"{self.message}\n  mend      {self.mend}" if self.mend else self.message
 
 
+def printable(text: str) -> str:
+    """`text` with every character that a terminal would not print written as an escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with the input.
@@ -49,6 +54,11 @@ class Problem:
     file: str = ""
     line: int = 0
     keys: tuple[str | int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """No line break or terminal sequence of a stranger's file reaches the screen."""
+        for name in ("path", "found", "accepted", "mend", "file"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     def __str__(self) -> str:
         place = self.file + (f":{self.line}" if self.line else "")

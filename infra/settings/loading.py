@@ -13,7 +13,7 @@ from infra.errors import InputError, Problem
 from infra.planning.support import check_support
 from infra.settings.checks import Draft, problems_across_areas
 from infra.settings.cluster import ClusterSettings
-from infra.settings.reporting import problems_of, shown, yaml_path
+from infra.settings.reporting import WHOLE, problems_of, shown, yaml_path
 from infra.settings.schema import PlatformSettings
 from infra.settings.target import LAYERS, Layer
 from infra.settings.tokens import problems_of_tokens
@@ -21,7 +21,7 @@ from infra.settings.values import did_you_mean
 from infra.settings.yaml_source import Lines, read_yaml
 
 PROJECT = "gpu-platform"
-PLATFORM_KEY = f"{PROJECT}:platform"
+PLATFORM_KEY = WHOLE
 ENVIRONMENT_KEY = f"{PROJECT}:environment"
 LAYERS_KEY = f"{PROJECT}:layers"
 SECRET_KEYS = (f"{PROJECT}:huggingFaceToken",)
@@ -216,6 +216,8 @@ def _whole(settings: PlatformSettings) -> Draft:
 def _valid_parts(raw: Mapping[Any, Any], error: ValidationError) -> Draft:
     """What remains of the settings when everything that `error` names is left out."""
     broken = {details["loc"][:2] for details in error.errors()}
+    if () in broken:
+        return Draft()  # a key that is no text: pydantic looked at nothing else
     parts: dict[str, Any] = {}
     for field, info in PlatformSettings.model_fields.items():
         alias = info.alias or field

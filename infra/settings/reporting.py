@@ -10,10 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from infra.errors import Problem
+from infra.errors import Problem, printable
 from infra.settings.values import did_you_mean
 
 SHOWN_LENGTH = 80
+WHOLE = "gpu-platform:platform"  # the path of a problem that belongs to no part
 
 _TYPES = {
     "int_type": "a whole number",
@@ -67,7 +68,7 @@ def shown(value: object) -> str:
         text = f"a list of {len(value)}"
     else:
         text = _number_text(value)
-    text = text.encode("unicode_escape").decode() if not text.isprintable() else text
+    text = printable(text)
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 3] + "..."
 
 
@@ -81,7 +82,7 @@ def _number_text(value: object) -> str:
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     loc = _loc(details["loc"])
-    path, found = path_text(loc), shown(details["input"])
+    path, found = path_text(loc) or WHOLE, shown(details["input"])
     if kind == "not_accepted":
         return Problem(path, found, context["accepted"], context["mend"], keys=loc)
     if kind == "extra_forbidden":
@@ -113,6 +114,7 @@ _FIXED = {
     "string_too_short": ("text that is not empty", "write it"),
     "string_pattern_mismatch": ('a number or a percentage in quotes, such as "1" or "10%"', 'write it like "10%"'),
     "finite_number": ("a finite number", "write a number"),
+    "string_unicode": ("text in valid Unicode", "remove the character that is not one"),
     "invalid_key": ("a key that is text", "put the key in quotes"),
 }
 
