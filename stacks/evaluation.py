@@ -23,6 +23,8 @@ from stacks.recorder import RecordingMonitor
 from stacks.stack_config import StackConfig
 from stacks.stand_ins import stand_in
 
+_QUIET_SECONDS = 0.05  # far longer than one registration takes in this process, about a millisecond
+
 ORGANIZATION = "organization"  # what Pulumi's own backends without organizations use
 
 
@@ -61,7 +63,12 @@ def evaluate(
                 callbacks=None,
             )
         )
-        loop.run_until_complete(run_in_stack(lambda: deploy(_config(stack, mode, layers), layers)))
+
+        async def program() -> None:
+            deploy(_config(stack, mode, layers), layers)
+            await _mostly_settled()
+
+        loop.run_until_complete(run_in_stack(program))
     finally:
         _abandon(loop)
         asyncio.set_event_loop(None)
@@ -73,6 +80,20 @@ def evaluate(
         resources=tuple(dependency_order(monitor.recorded.values())),
         exports=dict(sorted(monitor.exports.items())),
     )
+
+
+async def _mostly_settled() -> None:
+    """Wait while registrations finish, until none does for a moment.
+
+    The SDK waits for the rest itself, but after every single task it begins anew with all of them, which grows with
+    the square of the plan. Failures stay in their tasks, where the SDK finds and raises them; some tasks end only with
+    the stack, hence the limit.
+    """
+    this = asyncio.current_task()
+    finished = True
+    while finished:
+        under_way = [task for task in asyncio.all_tasks() if task is not this]
+        finished = bool(under_way and (await asyncio.wait(under_way, timeout=_QUIET_SECONDS))[0])
 
 
 def _abandon(loop: asyncio.AbstractEventLoop) -> None:
