@@ -1,5 +1,6 @@
 """The command and its sub-commands."""
 
+import gc
 import io
 import sys
 
@@ -24,6 +25,7 @@ app.command("down")(down.down)
 
 def main() -> None:
     """Entry point of the command."""
+    gc.disable()  # commands are short; looking for cycles among the SDK's classes is a good part of a preview
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a line of the tree shows a question mark instead.
         if isinstance(stream, io.TextIOWrapper):
