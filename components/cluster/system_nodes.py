@@ -6,11 +6,8 @@ import pulumi
 from pulumi_aws import ec2, eks, iam
 
 from components.cluster.addons import SYSTEM_TAINT
-from components.identity.documents import service_trust
+from components.identity.documents import NODE_POLICIES, service_trust
 from components.specs import Spec
-
-# What a node needs of AWS; the CNI has a role of its own. Source: Amazon EKS user guide, node IAM role.
-NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore")
 
 
 class SystemNodesArgs(TypedDict):

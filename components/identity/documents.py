@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# What a node needs of AWS; the CNI has a role of its own. Source: Amazon EKS user guide, node IAM role.
+NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore")
+
 Statement = dict[str, Any]
 
 # EC2 as a service principal: outside China and in China.

@@ -6,7 +6,7 @@ import pulumi
 from pulumi_aws import cloudwatch, eks, iam, sqs
 from pulumi_kubernetes.helm.v3 import Release
 
-from components.identity.documents import AwsPlace, ec2_principal, service_trust
+from components.identity.documents import NODE_POLICIES, AwsPlace, ec2_principal, service_trust
 from components.identity.pod_identity_role import PodIdentityRole
 from components.nodes.interruption import (
     INTERRUPTION_EVENTS,
@@ -20,9 +20,6 @@ from components.nodes.karpenter_values import karpenter_values
 
 NAMESPACE = "kube-system"  # its API priority there keeps it alive when the API server is busy
 SERVICE_ACCOUNT = "karpenter"
-
-# What an instance needs of AWS; the CNI has a role of its own. Source: Amazon EKS user guide, node IAM role.
-_NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore")
 
 
 class KarpenterControllerArgs(TypedDict):
@@ -114,7 +111,7 @@ class KarpenterController(pulumi.ComponentResource):
                 policy_arn=f"arn:{args['partition']}:iam::aws:policy/{policy}",
                 opts=self._inside,
             )
-            for policy in _NODE_POLICIES
+            for policy in NODE_POLICIES
         ]
         entry = eks.AccessEntry(
             f"{self._name}-node-access",

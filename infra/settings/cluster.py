@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictInt, model_validator
 
-from infra.settings.values import Cidr, DnsLabel, Flag, Positive, Settings, did_you_mean, invalid, matching
+from infra.settings.values import Cidr, DnsLabel, Flag, LogRetentionDays, Settings, did_you_mean, invalid, matching
 from infra.versions import KUBERNETES_MINOR, KUBERNETES_MINORS_SUPPORTED
 
 # The longest name derived from the cluster's is the node role's, KarpenterNodeRole-<name>, and a role's name has at
@@ -27,8 +27,6 @@ ACCESS_POLICIES = {
     "edit": "AmazonEKSEditPolicy",
     "view": "AmazonEKSViewPolicy",
 }
-
-LogRetentionDays = Positive
 
 
 def _check_minor(text: str) -> str:

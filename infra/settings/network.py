@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from infra.settings.values import Cidr, Positive, Settings, ZoneId, matching
+from infra.settings.values import Cidr, LogRetentionDays, Settings, ZoneId, matching
 
 SubnetId = Annotated[
     str, AfterValidator(matching(r"subnet-[0-9a-f]+", "a subnet id, such as subnet-0123456789abcdef0"))
@@ -42,7 +42,7 @@ class NetworkSettings(Settings):
     """Availability zone ids, two or more. Add new ones at the end: the order decides the subnets' addresses."""
     nat_gateways: Literal["per-zone", "one"] = "per-zone"
     """per-zone: a zone's failure stays its own. one: cheaper, for what may be down."""
-    flow_log_retention_days: Positive = 365
+    flow_log_retention_days: LogRetentionDays = 365
     """Days that flow logs are kept (checkov CKV_AWS_338 asks for a year)."""
     existing: ExistingNetwork | None = None
     """Use this VPC; then cidr, secondaryCidrs and zones describe it and nothing is created."""

@@ -142,6 +142,23 @@ Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
 Positive = Annotated[StrictInt, Field(ge=1, le=LARGEST)]
 Weight = Annotated[StrictInt, Field(ge=1, le=100)]
 
+# Days CloudWatch Logs can keep a log group; it refuses any other number. Source: its API, PutRetentionPolicy.
+RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+
+
+def _check_retention(days: int) -> int:
+    if days not in RETENTION_DAYS:
+        longer = next((known for known in RETENTION_DAYS if known > days), RETENTION_DAYS[-1])
+        raise invalid(
+            f"a number of days that CloudWatch Logs knows: {', '.join(map(str, RETENTION_DAYS))}", f"write {longer}"
+        )
+    return days
+
+
+LogRetentionDays = Annotated[Positive, AfterValidator(_check_retention)]
+
 # --- time -------------------------------------------------------------------------------------------------------------
 
 _DURATION = re.compile(r"([0-9]{1,7}(s|m|h)){1,3}")
