@@ -1,5 +1,6 @@
-"""A plan as JSON data for machines: stable order, unknowns and secrets as objects of their own."""
+"""A plan as JSON data for machines, and back: stable order, unknowns and secrets as objects of their own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from infra.plan.records import Marker, Plan, PlannedOptions, PlannedResource, Value
@@ -8,6 +9,10 @@ from infra.plan.records import Marker, Plan, PlannedOptions, PlannedResource, Va
 FORMAT_VERSION = 1
 
 _MARKERS = {Marker.UNKNOWN: {"$unknown": True}, Marker.SECRET: {"$secret": True}}
+
+# Wraps plain data that looks like a marker, so that reading gives back what was written.
+_PLAIN = "$plain"
+_TAGS = ({"$unknown"}, {"$secret"}, {_PLAIN})
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
@@ -18,7 +23,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "stack": plan.stack,
         "mode": plan.mode,
         "resources": [_resource(resource) for resource in plan],
-        "exports": _json(dict(plan.exports)),
+        "exports": _mapping(plan.exports),
     }
 
 
@@ -35,7 +40,7 @@ def _resource(resource: PlannedResource) -> dict[str, Any]:
         "dependencies": list(resource.dependencies),
         "propertyDependencies": {key: list(urns) for key, urns in sorted(resource.property_dependencies.items())},
         "options": _options(resource.options),
-        "inputs": _json(dict(resource.inputs)),
+        "inputs": _mapping(resource.inputs),
     }
 
 
@@ -56,11 +61,15 @@ def _options(options: PlannedOptions) -> dict[str, Any]:
     return {name: value for name, value in all_options.items() if value}
 
 
+def _mapping(values: Mapping[str, Value]) -> dict[str, Any]:
+    return {key: _json(values[key]) for key in sorted(values)}
+
+
 def _json(value: Value) -> Any:  # JSON data has no narrower type
     if isinstance(value, Marker):
         return _MARKERS[value]
     if isinstance(value, dict):
-        return {key: _json(value[key]) for key in sorted(value)}
+        return {_PLAIN: _mapping(value)} if set(value) in _TAGS else _mapping(value)
     if isinstance(value, list):
         return [_json(item) for item in value]
     return value
