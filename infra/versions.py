@@ -53,4 +53,5 @@ SIMULATOR_MODULES = {
     "go.etcd.io/etcd/server/v3": "v3.6.7",
     "sigs.k8s.io/kwok": "v0.7.0",
     "github.com/aws/karpenter-provider-aws": f"v{KARPENTER}",
+    "sigs.k8s.io/karpenter": f"v{KARPENTER}",  # its core is released under the same number
 }

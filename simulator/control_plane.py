@@ -10,7 +10,8 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,21 @@ _STARTS = 3
 _CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok")
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How one process is started.
+
+    Attributes:
+        name: the tool.
+        arguments: its command line.
+        variables: environment variables, for what a program reads nowhere else.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 def client_of(layout: Layout, state: State) -> Client:
     """A client of the environment's API server, as its administrator."""
     token = layout.tokens.read_text(encoding="utf-8").split(",", 1)[0]
@@ -51,7 +67,7 @@ def start_api(layout: Layout, state: State, tools: Mapping[str, Path], progress:
         _claim_ports(state, progress)
         _write_kubeconfig(layout, state)
         for name in _LISTENS:
-            _ensure(name, layout, state, tools, progress)
+            _ensure(Start(name, ARGUMENTS[name](layout, state.ports)), layout, state, tools, progress)
         client = client_of(layout, state)
         try:
             _wait(client, layout, state)
@@ -67,17 +83,22 @@ def start_api(layout: Layout, state: State, tools: Mapping[str, Path], progress:
 def start_controllers(layout: Layout, state: State, tools: Mapping[str, Path], progress: Progress) -> None:
     """Start controller-manager, scheduler and kwok where they do not run. They need a ready API server."""
     for name in _CLIENTS:
-        _ensure(name, layout, state, tools, progress)
+        _ensure(Start(name, ARGUMENTS[name](layout, state.ports)), layout, state, tools, progress)
 
 
-def check_alive(layout: Layout, state: State, names: Collection[str] = (*_LISTENS, *_CLIENTS)) -> None:
-    """Nothing, when every process of `names` runs.
+def start_operator(wanted: Start, layout: Layout, state: State, tools: Mapping[str, Path], progress: Progress) -> None:
+    """Start an operator's controller where it does not run as it should. It needs its CRDs."""
+    _ensure(wanted, layout, state, tools, progress)
+
+
+def check_alive(layout: Layout, state: State, names: Collection[str] = ()) -> None:
+    """Nothing, when every process of `names` runs, or every one at all when none is named.
 
     Raises:
         PlatformError: naming the process that ended, with the end of its log.
     """
     for record in state.processes:
-        if record.name in names and processes.find(record) is None:
+        if (not names or record.name in names) and processes.find(record) is None:
             said = processes.last_words(layout.log(record.name))
             raise PlatformError(f"{record.name} ended; the last it said:\n{said}", _mend(said))
 
@@ -154,9 +175,10 @@ def _free_port(taken: set[int]) -> int:
             return port
 
 
-def _ensure(name: str, layout: Layout, state: State, tools: Mapping[str, Path], progress: Progress) -> None:
-    """Have `name` run exactly as it should be started now; start it again when it ended or would start otherwise."""
-    command = (str(tools[name]), *ARGUMENTS[name](layout, state.ports))
+def _ensure(wanted: Start, layout: Layout, state: State, tools: Mapping[str, Path], progress: Progress) -> None:
+    """Have it run exactly as it should be started now; start it again when it ended or would start otherwise."""
+    name = wanted.name
+    command = (str(tools[name]), *wanted.arguments)
     record = next((record for record in state.processes if record.name == name), None)
     if record is not None:
         running = processes.find(record)
@@ -168,8 +190,9 @@ def _ensure(name: str, layout: Layout, state: State, tools: Mapping[str, Path], 
         why = "had ended" if running is None else f"reads from {followed}" if followed else "is started differently now"
         progress.note(f"{name} {why}; started again")
         state.processes.remove(record)
-    state.processes.append(processes.start(name, command, layout.folder, layout.log(name)))
-    state.processes.sort(key=lambda item: [*_LISTENS, *_CLIENTS].index(item.name))
+    state.processes.append(processes.start(name, command, layout.folder, layout.log(name), wanted.variables))
+    order = [*_LISTENS, *_CLIENTS]
+    state.processes.sort(key=lambda item: order.index(item.name) if item.name in order else len(order))
     state.save(layout.state)
 
 

@@ -37,6 +37,8 @@ class CrdSource:
 
 # One line an operator.
 SOURCES = (CrdSource("karpenter-aws", "github.com/aws/karpenter-provider-aws", "pkg/apis/crds/*.yaml"),)
+# What an environment with Karpenter's controller needs besides: the node class of its kwok provider.
+KARPENTER_SOURCE = CrdSource("karpenter-kwok", "sigs.k8s.io/karpenter", "kwok/apis/crds/*.yaml")
 
 
 def custom_resource_definitions(sources: Iterable[CrdSource] = SOURCES) -> list[Manifest]:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -29,13 +29,16 @@ _GRACE_SECONDS = 3.0
 _KILLED_SECONDS = 5.0
 
 
-def start(name: str, command: Sequence[str], folder: Path, log: Path) -> ProcessRecord:
+def start(
+    name: str, command: Sequence[str], folder: Path, log: Path, variables: Mapping[str, str] | None = None
+) -> ProcessRecord:
     """Start a process in a session of its own, so that the terminal's Ctrl-C does not reach it.
 
     Args:
         name: the tool's name.
         folder: the environment's folder; marks the process as belonging to it.
         log: file that gets its output; that of the run before is kept beside it as `.previous`.
+        variables: environment variables it gets besides.
 
     Raises:
         PlatformError: when the binary cannot be run.
@@ -44,7 +47,7 @@ def start(name: str, command: Sequence[str], folder: Path, log: Path) -> Process
     if log.exists():
         log.replace(log.with_suffix(".previous"))
     # The home is the folder too: kwok would read a configuration in the user's.
-    environment = {**_passed_on(), "HOME": str(folder), _MARKER: str(folder)}
+    environment = {**_passed_on(), **(variables or {}), "HOME": str(folder), _MARKER: str(folder)}
     try:
         with log.open("wb") as output:
             child = subprocess.Popen(

@@ -52,6 +52,7 @@ class State:
         processes: in the order they were started.
         applied: objects this project applied and will prune when the plan drops them, in the order of application.
         nodes: names of the simulated nodes.
+        nodes_from: what makes the nodes, `plan` or `karpenter` (`node_sources`).
         phases: seconds the last `up` spent, by phase.
     """
 
@@ -59,6 +60,7 @@ class State:
     processes: list[ProcessRecord] = field(default_factory=list)
     applied: list[ObjectKey] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
+    nodes_from: str = "plan"
     phases: dict[str, float] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:

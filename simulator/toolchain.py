@@ -79,6 +79,10 @@ TOOLS = (
 )
 
 
+# Karpenter with its kwok provider. Not among TOOLS: only an environment that asks for it builds it.
+KARPENTER = Tool("karpenter-kwok", "karpenter-kwok", "sigs.k8s.io/karpenter", ".")
+
+
 def ensure_tools(progress: Progress, tools: Sequence[Tool] = TOOLS) -> dict[str, Path]:
     """Every tool's binary, built first where it is missing.
 
@@ -156,8 +160,10 @@ def _needed(folder: Path) -> str:
     return f"{match[1]} or newer" if match else "of a current release"
 
 
-def _pins(tool: Tool) -> tuple[Path, Path]:
-    return (MODULES / tool.folder / "go.mod", MODULES / tool.folder / "go.sum")
+def _pins(tool: Tool) -> list[Path]:
+    """The files that decide what is built; a main function of our own is among them."""
+    folder = MODULES / tool.folder
+    return [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
 
 
 def _on_this_machine(tool: Tool) -> Path | None:

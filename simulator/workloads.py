@@ -1,7 +1,7 @@
 """What runs on the environment: waiting for workloads, and naming the pods that do not start and why."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from infra.errors import PlatformError
 from infra.plan.manifests import Manifest
@@ -13,11 +13,18 @@ _WAITED_FOR = frozenset({"Deployment", "StatefulSet"})
 _SHOWN = 10
 
 
-def wait_available(client: Client, manifests: Sequence[Manifest], progress: Progress, seconds: float) -> None:
+def wait_available(
+    client: Client,
+    manifests: Sequence[Manifest],
+    progress: Progress,
+    seconds: float,
+    meanwhile: Callable[[], None] | None = None,
+) -> None:
     """Wait until every Deployment and StatefulSet among the manifests has all its replicas available.
 
     Args:
         seconds: how long, for all of them together.
+        meanwhile: called in every turn of the wait.
 
     Raises:
         PlatformError: on time-out; names the pods that are not ready, with the scheduler's or kubelet's reason.
@@ -28,6 +35,8 @@ def wait_available(client: Client, manifests: Sequence[Manifest], progress: Prog
     deadline = time.monotonic() + seconds
     with progress.step("wait for workloads", len(waiting)) as step:
         for _ in until(deadline):
+            if meanwhile:
+                meanwhile()
             objects = {path: client.get(path) for path in waiting}
             done = [path for path, item in objects.items() if _is_available(item)]
             for path in done:

@@ -1,0 +1,173 @@
+"""Where an environment's nodes come from: the plan, worked out beforehand, or Karpenter's controller.
+
+`up` calls the steps of a source in the order they stand in `NodeSource`. The planned nodes are the default: they need
+no further build, and a plan whose pods fit nowhere is refused before anything starts. With Karpenter everything is
+applied first; pods are pending, and the real controller starts nodes for them from the program's NodePools.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from infra.errors import PlatformError
+from infra.plan.manifests import Manifest
+from infra.progress import Progress
+from simulator.client import Client, wait_for
+from simulator.control_plane import Start, start_operator
+from simulator.crds import KARPENTER_SOURCE, SOURCES, CrdSource
+from simulator.folders import Layout, write_whole
+from simulator.karpenter.instance_types import instance_types_file
+from simulator.karpenter.rewriting import changes, rewritten
+from simulator.karpenter.startup_taints import StartupTaints
+from simulator.node_objects import cordon_others, put_nodes, remove_nodes
+from simulator.nodes import nodes_for
+from simulator.state import State
+from simulator.status import read_nodes
+from simulator.toolchain import KARPENTER, TOOLS, Tool
+
+# kwok reports a node ready within a second; a loaded machine may need a few.
+_NODES_READY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A control plane that runs, as a source needs it."""
+
+    layout: Layout
+    state: State
+    tools: Mapping[str, Path]
+    client: Client
+
+
+class NodeSource(Protocol):
+    """One way to have nodes.
+
+    Attributes:
+        name: as the environment's state records it.
+        tools: binaries that the environment needs.
+        definitions: CRDs that it needs.
+    """
+
+    name: str
+    tools: Sequence[Tool]
+    definitions: Sequence[CrdSource]
+
+    def manifests(self) -> Sequence[Manifest]:
+        """What is applied: the plan's manifests, changed where the source must."""
+
+    def begin(self, running: Running, progress: Progress) -> None:
+        """Before the objects are applied; the CRDs are there."""
+
+    def tend(self, running: Running, progress: Progress) -> None:
+        """Again and again while workloads are waited for."""
+
+    def finish(self, running: Running, progress: Progress) -> bool:
+        """Once the workloads are there; True when they must be waited for again."""
+
+
+class PlannedNodes:
+    """The nodes that `infra.planning.placement` works out from the plan.
+
+    Raises:
+        PlatformError: at once, when pods of the manifests fit on no NodePool.
+    """
+
+    name = "plan"
+    tools: Sequence[Tool] = TOOLS
+    definitions: Sequence[CrdSource] = SOURCES
+
+    def __init__(self, manifests: Sequence[Manifest]) -> None:
+        self._manifests = manifests
+        self._nodes = nodes_for(manifests)
+        self._surplus: list[str] = []
+
+    def manifests(self) -> Sequence[Manifest]:
+        return self._manifests
+
+    def begin(self, running: Running, progress: Progress) -> None:
+        """Have every node ready; those that are not wanted any more take no new pods."""
+        client = running.client
+        for note in dict.fromkeys(note for node in self._nodes for note in node.notes):
+            progress.note(note)
+        with progress.step("create nodes", len(self._nodes)) as step:
+            put_nodes(client, self._nodes, lambda node: step.advance(1, node))
+        if not wait_for(lambda: all(node.ready for node in read_nodes(client)), _NODES_READY_SECONDS):
+            late = ", ".join(node.name for node in read_nodes(client) if not node.ready)
+            raise PlatformError(
+                f"kwok does not report these nodes ready: {late}", "see kwok.log in the environment's logs"
+            )
+        self._surplus = cordon_others(client, self._nodes)
+
+    def tend(self, running: Running, progress: Progress) -> None:
+        """Nodes made from the plan need no care."""
+
+    def finish(self, running: Running, progress: Progress) -> bool:
+        """Remove what is not wanted: last, so that what the plan drops is gone and what stays has room."""
+        if self._surplus:
+            remove_nodes(running.client, self._surplus)
+            progress.note(f"nodes that are no longer needed were removed: {', '.join(self._surplus)}")
+        return bool(self._surplus)
+
+
+class KarpenterNodes:
+    """The nodes that Karpenter's controller starts, with its kwok provider, for the pods that are pending.
+
+    Args:
+        manifests: the plan's; the machines that may be started follow from its NodePools and classes.
+        batch_seconds: how long the controller waits for further pods before it decides (`BATCH_IDLE_DURATION`).
+    """
+
+    name = "karpenter"
+    tools: Sequence[Tool] = (*TOOLS, KARPENTER)
+    definitions: Sequence[CrdSource] = (*SOURCES, KARPENTER_SOURCE)
+
+    def __init__(self, manifests: Sequence[Manifest], batch_seconds: float = 1.0) -> None:
+        self._plan = manifests
+        self._batch_seconds = batch_seconds
+        self._taints = StartupTaints(manifests)
+
+    def manifests(self) -> Sequence[Manifest]:
+        return rewritten(self._plan)
+
+    def begin(self, running: Running, progress: Progress) -> None:
+        """Say what was rewritten, and start the controller."""
+        for change in changes(self._plan):
+            progress.note(str(change))
+        with progress.step("start Karpenter") as step:
+            start_operator(self.start(running.layout), running.layout, running.state, running.tools, progress)
+            step.advance()
+
+    def start(self, layout: Layout) -> Start:
+        """How the controller is started. It reads the instance types once, so other types are another file."""
+        text = instance_types_file(self._plan)
+        file = layout.folder / f"instance-types-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+        if not file.exists():
+            write_whole(file, text)
+        static = any((item.body.get("spec") or {}).get("replicas") for item in self._plan if item.kind == "NodePool")
+        arguments = (
+            f"--instance-types-file-path={file}",
+            "--disable-leader-election=true",  # it is alone
+            f"--batch-idle-duration={self._batch_seconds}s",
+            f"--batch-max-duration={self._batch_seconds * 10}s",  # ten times the idle time, as by default
+            f"--feature-gates=ReservedCapacity=true,StaticCapacity={str(static).lower()}",
+        )
+        return Start(KARPENTER.name, arguments, {"KUBECONFIG": str(layout.kubeconfig)})
+
+    def tend(self, running: Running, progress: Progress) -> None:
+        """Lift startup taints from nodes that have joined."""
+        self._taints.lift(running.client, progress)
+
+    def finish(self, running: Running, progress: Progress) -> bool:  # noqa: ARG002 - the protocol's
+        """Nothing: the controller itself takes away what is not needed."""
+        return False
+
+
+def node_source(manifests: Sequence[Manifest], karpenter: bool) -> NodeSource:
+    """The source that the user chose.
+
+    Raises:
+        PlatformError: for planned nodes, when pods fit nowhere.
+    """
+    return KarpenterNodes(manifests) if karpenter else PlannedNodes(manifests)
