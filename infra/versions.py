@@ -55,3 +55,7 @@ SIMULATOR_MODULES = {
     "github.com/aws/karpenter-provider-aws": f"v{KARPENTER}",
     "sigs.k8s.io/karpenter": f"v{KARPENTER}",  # its core is released under the same number
 }
+
+# What the tests build: Go module -> version. The CLI is older than the SDK in requirements.txt, because it is the
+# newest whose module can be had; engine and SDK speak one protocol across the minors of version 3.
+TEST_MODULES = {"github.com/pulumi/pulumi/pkg/v3": "v3.250.0"}

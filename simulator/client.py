@@ -109,9 +109,13 @@ class Client:
         """JSON merge patch of the object at `path`."""
         return self._request("PATCH", path, {"fieldManager": FIELD_MANAGER}, body, "application/merge-patch+json")
 
-    def delete(self, path: str, *, grace_seconds: int | None = None) -> bool:
-        """Delete the object at `path` and what it owns in the background; False when it was not there."""
-        options: Json = {"propagationPolicy": "Background"}
+    def delete(self, path: str, *, grace_seconds: int | None = None, foreground: bool = False) -> bool:
+        """Delete the object at `path` and what it owns; False when it was not there.
+
+        Args:
+            foreground: what it owns goes first, and the object stays until then; otherwise it goes at once.
+        """
+        options: Json = {"propagationPolicy": "Foreground" if foreground else "Background"}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         try:

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from infra.errors import PlatformError
 from infra.progress import Progress
-from infra.versions import SIMULATOR_MODULES
+from infra.versions import SIMULATOR_MODULES, TEST_MODULES
 from simulator.folders import MODULES, cache_folder, disk_faults
 
 # Lines of Go's output shown when a build fails: enough for the compiler's message, not for its whole trace.
@@ -30,15 +30,17 @@ _FIRST_GO_WITH_TOOLCHAINS = (1, 21)
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One binary of the control plane.
+    """One binary of the control plane, or of the tests.
 
     Attributes:
         name: file name of the binary.
-        folder: folder under `simulator/modules` whose go.mod pins it.
-        module: Go module, a key of `infra.versions.SIMULATOR_MODULES`.
+        folder: folder under `modules` whose go.mod pins it.
+        module: Go module, a key of `infra.versions.SIMULATOR_MODULES` or `TEST_MODULES`.
         package: Go package of its main function.
         version_arguments: what makes it print its version.
-        stamped: whether the version must be set by the linker; otherwise it stands in the module's source.
+        stamps: variables that the linker sets, with `{version}`, `{major}` and `{minor}`; none where the version stands
+            in the module's source.
+        modules: where the folder lies.
     """
 
     name: str
@@ -46,27 +48,32 @@ class Tool:
     module: str
     package: str
     version_arguments: tuple[str, ...] = ("--version",)
-    stamped: bool = False
+    stamps: tuple[str, ...] = ()
+    modules: Path = MODULES
 
     @property
     def version(self) -> str:
         """Pinned version, such as `v1.36.3`."""
-        return SIMULATOR_MODULES[self.module]
+        return {**TEST_MODULES, **SIMULATOR_MODULES}[self.module]
+
+    @property
+    def source(self) -> Path:
+        """Folder of the go.mod that pins it."""
+        return self.modules / self.folder
 
     @property
     def flags(self) -> tuple[str, ...]:
         """What `go build` gets. Symbols are left out (-s -w): a third of the size, and nobody debugs them here."""
-        link = ["-s", "-w"]
-        if self.stamped:
-            major, minor, _ = self.version.removeprefix("v").split(".")
-            stamp = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor}
-            link += [f"-X k8s.io/component-base/version.{key}={value}" for key, value in stamp.items()]
+        major, minor, _ = self.version.removeprefix("v").split(".")
+        stamps = [f"-X {stamp.format(version=self.version, major=major, minor=minor)}" for stamp in self.stamps]
+        link = ["-s", "-w", *stamps]
         return ("-trimpath", "-buildvcs=false", "-ldflags", " ".join(link))
 
 
 def _kube(name: str, *version_arguments: str) -> Tool:
-    module = "k8s.io/kubernetes"
-    return Tool(name, "kube", module, f"{module}/cmd/{name}", version_arguments or ("--version",), stamped=True)
+    module, version = "k8s.io/kubernetes", "k8s.io/component-base/version"
+    stamps = tuple(f"{version}.git{part}={{{part.lower()}}}" for part in ("Version", "Major", "Minor"))
+    return Tool(name, "kube", module, f"{module}/cmd/{name}", version_arguments or ("--version",), stamps)
 
 
 TOOLS = (
@@ -162,8 +169,7 @@ def _needed(folder: Path) -> str:
 
 def _pins(tool: Tool) -> list[Path]:
     """The files that decide what is built; a main function of our own is among them."""
-    folder = MODULES / tool.folder
-    return [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
+    return [tool.source / "go.mod", tool.source / "go.sum", *sorted(tool.source.glob("*.go"))]
 
 
 def _on_this_machine(tool: Tool) -> Path | None:
@@ -192,7 +198,7 @@ def _build(tool: Tool) -> Path:
         try:
             purpose = f"building {tool.name} {tool.version}"
             command = ["build", *tool.flags, "-o", str(part / tool.name), tool.package]
-            run_go(command, MODULES / tool.folder, purpose)
+            run_go(command, tool.source, purpose)
             shutil.rmtree(target.parent, ignore_errors=True)
             part.replace(target.parent)
         finally:

@@ -7,10 +7,11 @@ import pytest
 
 from infra.errors import PlatformError
 from infra.progress import SilentProgress
-from infra.versions import SIMULATOR_MODULES
+from infra.versions import SIMULATOR_MODULES, TEST_MODULES
 from simulator import crds, toolchain
 from simulator.folders import MODULES
 from simulator.toolchain import TOOLS, cached, ensure_tools
+from tests.engine.toolbox import PULUMI
 
 PROGRESS = SilentProgress()
 KUBECTL = next(tool for tool in TOOLS if tool.name == "kubectl")
@@ -32,16 +33,17 @@ def program(path: Path, name: str, script: str) -> None:
     file.chmod(0o755)
 
 
-def test_every_pin_stands_in_go_mod_and_go_sum() -> None:
+@pytest.mark.parametrize(("modules", "pins"), [(MODULES, SIMULATOR_MODULES), (PULUMI.modules, TEST_MODULES)])
+def test_every_pin_stands_in_go_mod_and_go_sum(modules: Path, pins: dict[str, str]) -> None:
     pinned = {}
-    for folder in MODULES.iterdir():
+    for folder in modules.iterdir():
         required = re.findall(r"^(?:require)?\s+(\S+) (v\S+)$", (folder / "go.mod").read_text(), re.MULTILINE)
         indirect = re.findall(r"^\s+(\S+) (v\S+) // indirect$", (folder / "go.mod").read_text(), re.MULTILINE)
         sums = (folder / "go.sum").read_text()
         for module, version in [*required, *indirect]:
-            if module in SIMULATOR_MODULES and f"{module} {version} h1:" in sums:
+            if module in pins and f"{module} {version} h1:" in sums:
                 pinned[module] = version
-    assert pinned == SIMULATOR_MODULES
+    assert pinned == pins
 
 
 def test_every_tool_and_crd_source_is_of_a_pinned_module() -> None:
@@ -77,6 +79,15 @@ def test_the_place_of_a_binary_changes_with_what_it_is_made_of(machine: Path, mo
     before = cached(KUBECTL)
     monkeypatch.setitem(SIMULATOR_MODULES, KUBECTL.module, "v1.36.4")
     assert cached(KUBECTL) != before
+
+
+def test_the_linker_sets_the_version_where_the_source_does_not_hold_it() -> None:
+    flags = {tool.name: tool.flags[-1] for tool in (*TOOLS, PULUMI)}
+
+    assert "version.gitVersion=v1.36.3 " in flags["kubectl"]
+    assert flags["kubectl"].endswith("version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36")
+    assert flags["pulumi"].endswith(f"version.Version={PULUMI.version}")
+    assert flags["etcd"] == "-s -w"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,175 @@
+"""A world: one project folder, one state backend and one cluster, in which the real engine runs the program."""
+
+import os
+import runpy
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi_aws
+import pulumi_command
+import pulumi_eks
+import pulumi_kubernetes
+import yaml
+from pulumi.automation import LocalWorkspace, OpType, PulumiCommand, Stack
+
+from infra.settings import StackFile, load_stack_file
+from infra.settings.loading import PLATFORM_KEY
+from tests.conftest import ROOT
+from tests.engine.cluster import EngineCluster
+from tests.engine.providers.outside import VARIABLE, Outside
+
+PROVIDERS = {
+    "aws": pulumi_aws,
+    "command": pulumi_command,
+    "eks": pulumi_eks,
+    "kubernetes": pulumi_kubernetes,
+}
+_STAND_IN = Path(__file__).parent / "plugins" / "pulumi-resource-stand-in"
+
+
+def main_program() -> None:
+    """The project's own `__main__`, as the engine's language host runs it."""
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one operation did.
+
+    Attributes:
+        changes: resources by what happened to them: create, update, delete, replace, same.
+        said: everything the user reads.
+        outputs: of the stack, after it.
+    """
+
+    changes: dict[str, int]
+    said: str
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """What did not stay the same."""
+        return {key: count for key, count in self.changes.items() if key not in ("same", "read") and count}
+
+
+class World:
+    """Everything around one or more stacks, below one folder."""
+
+    def __init__(self, folder: Path, cluster: EngineCluster, cli: Path) -> None:
+        self.folder, self.cluster = folder, cluster
+        self.project = folder / "project"
+        self.outside = Outside(folder / "outside")
+        for made in (self.project, self.outside.folder, folder / "backend", folder / "home", folder / "bin"):
+            made.mkdir(parents=True)
+        for name, sdk in PROVIDERS.items():
+            plugin = folder / "home" / "plugins" / f"resource-{name}-v{_version(sdk)}"
+            plugin.mkdir(parents=True)
+            (plugin / f"pulumi-resource-{name}").symlink_to(_STAND_IN)
+        (folder / "bin" / "pulumi").symlink_to(cli)
+        self.outside.kubeconfig.symlink_to(cluster.kubeconfig)
+        for file in ROOT.glob("Pulumi*.yaml"):
+            shutil.copy(file, self.project)
+        self.environment = self._environment()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            VARIABLE: str(self.outside.folder),
+            "ENGINE_TESTS_PYTHON": sys.executable,
+            "PYTHONPATH": str(ROOT),
+            "PATH": f"{Path(sys.executable).parent}:{self.folder / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(self.folder / "home"),
+            "KUBECONFIG": str(self.outside.kubeconfig),
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",
+            "PULUMI_CONFIG_PASSPHRASE": "engine-tests",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+        }
+
+    def settings(self, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+        """Edit `gpu-platform:platform` in the world's copy of `Pulumi.<name>.yaml`."""
+        path = self.project / f"Pulumi.{name}.yaml"
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        change(document["config"][PLATFORM_KEY])
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+    def stack_file(self, name: str) -> StackFile:
+        """The settings of a stack as they are in this world."""
+        return load_stack_file(self.project / f"Pulumi.{name}.yaml")
+
+    def stack(self, name: str, program: Callable[[], None] = main_program) -> "EngineStack":
+        """A stack of this world, made in the backend when it is not there."""
+        return EngineStack(self, name, program)
+
+
+class EngineStack:
+    """One stack, driven through the Automation API."""
+
+    def __init__(self, world: World, name: str, program: Callable[[], None]) -> None:
+        self._world, self.name = world, name
+        workspace = LocalWorkspace(
+            work_dir=str(world.project),
+            pulumi_home=str(world.folder / "home"),
+            program=program,
+            env_vars=world.environment,
+            pulumi_command=PulumiCommand(root=str(world.folder)),
+        )
+        self.automation = Stack.create_or_select(name, workspace)
+
+    def preview(self) -> Outcome:
+        """What an update would do."""
+        with self._inside():
+            result = self.automation.preview(color="never")
+        return Outcome(_names(result.change_summary), result.stdout + result.stderr)
+
+    def up(self) -> Outcome:
+        """Update the stack."""
+        with self._inside():
+            result = self.automation.up(color="never")
+        outputs = {key: output.value for key, output in result.outputs.items()}
+        return Outcome(_names(result.summary.resource_changes or {}), result.stdout + result.stderr, outputs)
+
+    def refresh(self) -> Outcome:
+        """Bring the state to what really is there."""
+        with self._inside():
+            result = self.automation.refresh(color="never")
+        return Outcome(_names(result.summary.resource_changes or {}), result.stdout + result.stderr)
+
+    def destroy(self) -> Outcome:
+        """Delete everything the stack holds."""
+        with self._inside():
+            result = self.automation.destroy(color="never")
+        return Outcome(_names(result.summary.resource_changes or {}), result.stdout + result.stderr)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The stack's resources, as its state holds them."""
+        return list((self.automation.export_stack().deployment or {}).get("resources") or [])
+
+    def types(self) -> Counter[str]:
+        """How many resources of each type the state holds."""
+        return Counter(item["type"] for item in self.resources())
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """The language host runs a program in its project's folder, and so does this."""
+        before = Path.cwd()
+        os.chdir(self._world.project)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+
+
+def _names(changes: Any) -> dict[str, int]:  # the API gives plain names in one place and its own enum in another
+    return {key.value if isinstance(key, OpType) else str(key): count for key, count in changes.items()}
+
+
+def _version(sdk: Any) -> str:
+    """The version of the plugin that an SDK asks for."""
+    return str(sdk._utilities.get_version())
