@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import down, preview, status, up, validate
+from cli import down, preview, simulate, status, teardown, up, validate
 
 app = typer.Typer(
     name="gpu-platform",
@@ -21,6 +21,8 @@ app.command("preview")(preview.preview)
 app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("down")(down.down)
+app.command("simulate")(simulate.simulate)
+app.add_typer(teardown.app, name="teardown")
 
 
 def main() -> None:

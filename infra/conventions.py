@@ -3,6 +3,9 @@
 # Our label on every node and its values; `purpose` says what a pool is for.
 PURPOSE_LABEL = "gpu-platform/purpose"
 
+# On a namespace or pool: the stack that made it, so that a refused destroy can name who is in the way.
+STACK_LABEL = "gpu-platform/stack"
+
 # Taint of every GPU node, so that nothing without a GPU lands there (the convention of the NVIDIA device plugin).
 GPU_TAINT = "nvidia.com/gpu"
 GPU_RESOURCE = "nvidia.com/gpu"
@@ -17,6 +20,12 @@ DISCOVERY_TAG = "karpenter.sh/discovery"
 
 # The engine a pod runs, as llm-d's endpoint picker reads it (llm-d-router, core metrics extractor).
 ENGINE_LABEL = "llm-d.ai/engine-type"
+
+# Environment variables of the delete hooks. What a hook must be given that is only known once the cluster exists:
+KUBECONFIG_VARIABLE = "GPU_PLATFORM_KUBECONFIG"
+VPC_VARIABLE = "GPU_PLATFORM_VPC"
+# And what a person may set: hooks to leave out, of guard, drain and sweep, with commas.
+SKIP_VARIABLE = "GPU_PLATFORM_TEARDOWN_SKIP"
 
 
 def karpenter_node_role(cluster_name: str) -> str:

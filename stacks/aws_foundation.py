@@ -25,6 +25,7 @@ class _Network:
     node_subnet_ids: pulumi.Input[list[str]]
     control_plane_subnet_ids: pulumi.Input[list[str]]
     node_security_group_id: pulumi.Input[str]
+    made: tuple[pulumi.Resource, ...] = ()
 
 
 def aws_provider(settings: AwsSettings) -> aws.Provider:
@@ -46,12 +47,13 @@ def deploy_foundation(settings: PlatformSettings, provider: aws.Provider) -> Fou
     key = PlatformKey("platform", {**common, "protect": cluster.deletion_protection}, options)  # type: ignore[typeddict-item]
     network = _network(settings, common, key, options)
     made = GpuCluster(cluster.name, gpu_cluster_args(settings, common, network, key.key_arn), options)
-    ImageRegistry("images", _registry_args(settings, key.key_arn), options)
+    images = ImageRegistry("images", _registry_args(settings, key.key_arn), options)
     return Foundation(
         kubeconfig=made.kubeconfig,
         key_arn=key.key_arn,
         vpc_id=network.vpc_id,
         needs=tuple(made.ready),
+        made=(key, made, images, *network.made),
         outputs={
             "clusterName": made.cluster_name,
             "clusterArn": cluster_arn(settings),
@@ -128,7 +130,9 @@ def _network(
         },
         options,
     )
-    return _Network(made.vpc_id, made.node_subnet_ids, made.control_plane_subnet_ids, made.node_security_group_id)
+    return _Network(
+        made.vpc_id, made.node_subnet_ids, made.control_plane_subnet_ids, made.node_security_group_id, (made,)
+    )
 
 
 def _registry_args(settings: PlatformSettings, key_arn: pulumi.Input[str]) -> Any:  # a TypedDict built in parts
@@ -141,5 +145,6 @@ def _registry_args(settings: PlatformSettings, key_arn: pulumi.Input[str]) -> An
         "repositories": list(settings.registry.repositories),
         "pull_through": caches,
         "key_arn": key_arn,
+        "protect": settings.cluster.deletion_protection,
         "tags": dict(settings.tags),
     }

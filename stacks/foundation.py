@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 
+from components.teardown import ReachArgs
 from infra.errors import PlatformError
 from infra.settings import PlatformSettings
 from infra.settings.target import AwsSettings
@@ -20,6 +21,7 @@ class Foundation:
         key_arn: KMS key; None where there is none of ours.
         vpc_id: None where it is not known.
         needs: what in the same stack must be there before anything runs in the cluster.
+        made: everything of the layer that this stack made.
         outputs: the layer's part of the contract.
     """
 
@@ -27,6 +29,7 @@ class Foundation:
     key_arn: pulumi.Input[str] | None = None
     vpc_id: pulumi.Input[str] | None = None
     needs: tuple[pulumi.Resource, ...] = ()
+    made: tuple[pulumi.Resource, ...] = ()
     outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)
 
 
@@ -41,3 +44,16 @@ def cluster_arn(settings: PlatformSettings) -> str:
     """ARN of the cluster, built from plain settings."""
     place = aws_settings(settings)
     return f"arn:{place.partition}:eks:{place.region}:{place.account_id}:cluster/{settings.cluster.name}"
+
+
+def reach_of(settings: PlatformSettings, foundation: Foundation) -> ReachArgs:
+    """How a delete hook reaches the cluster and its machines."""
+    reach: ReachArgs = {"cluster_name": settings.cluster.name}
+    if foundation.kubeconfig is not None:
+        reach["kubeconfig"] = foundation.kubeconfig
+    else:
+        reach["context"] = settings.cluster.context or settings.cluster.name
+    if settings.aws is not None:
+        reach["region"] = settings.aws.region
+        reach["account_id"] = settings.aws.account_id
+    return reach

@@ -1,13 +1,14 @@
 """The platform layer: what every workload needs in the cluster: Karpenter, the load balancer controller, node pools."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes import Provider
 
 from components.nodes import GpuNodePool, GpuNodePoolArgs
+from components.nodes.node_drain import NodeDrainArgs
 from infra.conventions import karpenter_node_role
 from infra.errors import PlatformError
 from infra.settings import NodePoolSettings, PlatformSettings
@@ -18,7 +19,7 @@ from infra.versions import (
     LOAD_BALANCER_CONTROLLER,
     LOAD_BALANCER_CONTROLLER_REPOSITORY,
 )
-from stacks.foundation import Foundation, aws_settings
+from stacks.foundation import Foundation, aws_settings, reach_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +42,49 @@ class Cluster:
         return pulumi.ResourceOptions(providers=providers, depends_on=[*self.foundation.needs, *needs])
 
 
-def deploy_platform(cluster: Cluster) -> dict[str, GpuNodePool]:
-    """Create the platform layer.
+@dataclass(frozen=True, slots=True)
+class PlatformLayer:
+    """What the platform layer made in this stack.
 
-    Returns:
-        The GPU node pools by name.
+    Attributes:
+        pools: GPU node pools by name.
+        cpu_pool: the pool without GPUs.
+        controllers: operators by their name in the settings.
     """
+
+    pools: Mapping[str, GpuNodePool] = field(default_factory=dict)
+    cpu_pool: pulumi.Resource | None = None
+    controllers: Mapping[str, pulumi.Resource] = field(default_factory=dict)
+
+    @property
+    def resources(self) -> list[pulumi.Resource]:
+        """All of it."""
+        return [*self.pools.values(), *self.controllers.values(), *([self.cpu_pool] if self.cpu_pool else [])]
+
+
+def deploy_platform(cluster: Cluster) -> PlatformLayer:
+    """Create the platform layer."""
     settings = cluster.settings
-    operators = _operators(cluster)
-    if settings.cpu_pool:
-        _cpu_pool(cluster, operators)
-    return {
-        pool.name: GpuNodePool(pool.name, node_pool_args(pool, cluster), cluster.options(operators))
-        for pool in settings.node_pools
-    }
+    controllers = _controllers(cluster)
+    needs = [controllers["karpenter"]] if "karpenter" in controllers else []
+    return PlatformLayer(
+        pools={
+            pool.name: GpuNodePool(pool.name, node_pool_args(pool, cluster), cluster.options(needs))
+            for pool in settings.node_pools
+        },
+        cpu_pool=_cpu_pool(cluster, needs),
+        controllers=controllers,
+    )
 
 
-def _operators(cluster: Cluster) -> list[pulumi.Resource]:
+def _controllers(cluster: Cluster) -> dict[str, pulumi.Resource]:
     """Controllers that are missing in the cluster; what they control waits for them and goes first."""
     settings = cluster.settings
-    there: Sequence[str] = settings.cluster.installed if settings.target == "existing" else ()
     if settings.target == "local":
-        return []  # the embedded environment has nodes of its own and no AWS
-    made: list[pulumi.Resource] = []
-    if "karpenter" not in there:
-        made.append(_karpenter(cluster))
-    if "aws-load-balancer-controller" not in there:
-        made.append(_load_balancer_controller(cluster))
-    return made
+        return {}  # the embedded environment has nodes of its own and no AWS
+    makers = {"karpenter": _karpenter, "aws-load-balancer-controller": _load_balancer_controller}
+    there: Sequence[str] = settings.cluster.installed if settings.target == "existing" else ()
+    return {name: make(cluster) for name, make in makers.items() if name not in there}
 
 
 def _karpenter(cluster: Cluster) -> pulumi.Resource:
@@ -125,12 +141,12 @@ def _load_balancer_controller(cluster: Cluster) -> pulumi.Resource:
     return LoadBalancerController("load-balancer-controller", args, cluster.options())
 
 
-def _cpu_pool(cluster: Cluster, operators: Sequence[pulumi.Resource]) -> None:
+def _cpu_pool(cluster: Cluster, needs: Sequence[pulumi.Resource]) -> pulumi.Resource | None:
     from components.nodes.cpu_node_pool import CpuNodePool, CpuNodePoolArgs
 
     settings, pool = cluster.settings, cluster.settings.cpu_pool
     if pool is None:
-        return
+        return None
     args: CpuNodePoolArgs = {
         "cluster_name": settings.cluster.name,
         "node_role": karpenter_node_role(settings.cluster.name),
@@ -142,11 +158,19 @@ def _cpu_pool(cluster: Cluster, operators: Sequence[pulumi.Resource]) -> None:
         "expire_after": pool.expire_after,
         "termination_grace_period": pool.termination_grace_period,
         "ami_alias": pool.ami_alias,
+        "drain": _drain(cluster),
         "tags": dict(settings.tags),
     }
     if cluster.foundation.key_arn is not None:
         args["key_arn"] = cluster.foundation.key_arn
-    CpuNodePool(pool.name, args, cluster.options(operators))
+    return CpuNodePool(pool.name, args, cluster.options(needs))
+
+
+def _drain(cluster: Cluster) -> NodeDrainArgs:
+    return {
+        "cluster": reach_of(cluster.settings, cluster.foundation),
+        "patience_seconds": cluster.settings.destroy.drain_minutes * 60,
+    }
 
 
 def node_pool_args(pool: NodePoolSettings, cluster: Cluster) -> GpuNodePoolArgs:
@@ -173,6 +197,7 @@ def node_pool_args(pool: NodePoolSettings, cluster: Cluster) -> GpuNodePoolArgs:
         "ami_alias": pool.ami_alias,
         "root_volume_gib": pool.root_volume_gib,
         "local_nvme": all(machine.nvme_gb for machine in pool.candidates),
+        "drain": _drain(cluster),
         "tags": dict(settings.tags),
     }
     if pool.gpu:

@@ -1,16 +1,14 @@
 """The program: settings, then layers, then exports. The engine runs it, and so does the evaluation."""
 
-from collections.abc import Mapping
-
 import pulumi
 from pulumi_kubernetes import Provider
 
-from components.nodes import GpuNodePool
 from infra.settings import PlatformSettings
 from infra.settings.target import LAYERS, Layer
 from stacks.contract import export
 from stacks.foundation import Foundation
-from stacks.platform_layer import Cluster, deploy_platform
+from stacks.guard import guard
+from stacks.platform_layer import Cluster, PlatformLayer, deploy_platform
 from stacks.stack_config import StackConfig
 from stacks.workloads_layer import deploy_workloads
 
@@ -24,15 +22,19 @@ def deploy(config: StackConfig, layers: tuple[Layer, ...] = LAYERS) -> None:
     settings = config.settings
     foundation, aws = _foundation(config, layers)
     outputs = dict(foundation.outputs)
+    made = list(foundation.made)
+    platform = PlatformLayer()
     if {"platform", "workloads"} & set(layers):
         cluster = Cluster(settings, foundation, _kubernetes_provider(settings, foundation), aws)
-        pools: Mapping[str, GpuNodePool] = {}
         if "platform" in layers:
-            pools = deploy_platform(cluster)
-            outputs["nodePools"] = pulumi.Output.all(*(pool.pool_name for pool in pools.values()))
+            platform = deploy_platform(cluster)
+            made += platform.resources
+            outputs["nodePools"] = pulumi.Output.all(*(pool.pool_name for pool in platform.pools.values()))
         if "workloads" in layers:
-            servers = deploy_workloads(cluster, config.secrets, pools)
+            servers = deploy_workloads(cluster, config.holder_of("workloads"), config.secrets, platform)
+            made += servers.values()
             outputs["modelUrls"] = pulumi.Output.all(**{name: server.url for name, server in servers.items()})
+    guard(config, foundation, platform, layers, made)
     export(outputs)
 
 

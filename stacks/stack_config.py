@@ -9,6 +9,7 @@ import pulumi
 from infra.settings import PlatformSettings, load_stack_file, parse_settings
 from infra.settings.loading import PROJECT, SECRET_KEYS
 from infra.settings.target import Layer
+from stacks.layers import stack_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class StackConfig:
     layers: tuple[Layer, ...]
     settings: PlatformSettings
     secrets: Mapping[str, pulumi.Output[str]]
+
+    def holder_of(self, layer: Layer) -> str:
+        """Name of the stack that holds `layer` of this environment, also when one evaluation sees all layers."""
+        return self.environment if layer in self.settings.layers else stack_of(layer, self.environment)
 
 
 def from_engine() -> StackConfig:

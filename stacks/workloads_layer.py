@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 
-from components.nodes import GpuNodePool
 from components.serving import ModelServer, ModelServerArgs
+from infra.conventions import STACK_LABEL
 from infra.errors import InputError
 from infra.planning.host_share import cache_gib, host_share
 from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.tokens import TOKEN, problems_of_tokens
-from stacks.platform_layer import Cluster
+from stacks.platform_layer import Cluster, PlatformLayer
 
 TOKEN_SECRET = "hugging-face"  # noqa: S105 - the name of a Secret
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
@@ -19,14 +19,16 @@ TOKEN_KEY = "token"  # noqa: S105 - the name of a key
 
 def deploy_workloads(
     cluster: Cluster,
+    stack: str,
     secrets: Mapping[str, pulumi.Output[str]],
-    pools: Mapping[str, GpuNodePool],
+    platform: PlatformLayer,
 ) -> dict[str, ModelServer]:
     """Create the workloads layer.
 
     Args:
-        pools: those created in the same stack, by name; a server waits for the pools it may run on, and goes first
-            when all is destroyed.
+        stack: the stack that holds the layer; namespaces name it.
+        platform: what the same stack made of the layer below; a server waits for the pools it may run on and for
+            the controllers, whose webhooks see its objects, and goes first when all is destroyed.
 
     Returns:
         The model servers by name.
@@ -36,12 +38,14 @@ def deploy_workloads(
     """
     settings = cluster.settings
     options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=list(cluster.foundation.needs))
-    namespaces = {name: _namespace(name, options) for name in sorted({model.namespace for model in settings.models})}
+    namespaces = {
+        name: _namespace(name, stack, options) for name in sorted({model.namespace for model in settings.models})
+    }
     tokens = _token_secrets(settings, secrets, namespaces, options)
     servers = {}
     for model in settings.models:
-        needed: list[pulumi.Resource] = [namespaces[model.namespace]]
-        needed += [pools[name] for name in model.node_pools if name in pools]
+        needed: list[pulumi.Resource] = [namespaces[model.namespace], *platform.controllers.values()]
+        needed += [platform.pools[name] for name in model.node_pools if name in platform.pools]
         needed += [tokens[model.namespace]] if model.gated else []
         servers[model.name] = ModelServer(
             model.name,
@@ -84,9 +88,10 @@ def model_server_args(model: ModelSettings, settings: PlatformSettings) -> Model
     return args
 
 
-def _namespace(name: str, options: pulumi.ResourceOptions) -> Namespace:
+def _namespace(name: str, stack: str, options: pulumi.ResourceOptions) -> Namespace:
     labels = {
         "app.kubernetes.io/part-of": "gpu-platform",
+        STACK_LABEL: stack,
         "pod-security.kubernetes.io/enforce": "restricted",
     }
     return Namespace(f"{name}-namespace", metadata={"name": name, "labels": labels}, opts=options)

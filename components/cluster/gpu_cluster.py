@@ -59,7 +59,7 @@ class GpuClusterArgs(TypedDict):
     log_retention_days: int
     """Days that control-plane logs are kept."""
     deletion_protection: bool
-    """Whether EKS refuses to delete the cluster."""
+    """Whether EKS and the engine refuse to delete the cluster, and the engine its logs."""
     control_plane_tier: str
     """standard, tier-xl, tier-2xl or tier-4xl."""
     system_instance_types: list[str]
@@ -124,7 +124,7 @@ class GpuCluster(pulumi.ComponentResource):
             retention_in_days=self._args["log_retention_days"],
             kms_key_id=self._args["key_arn"],
             tags=self._args.get("tags", {}),
-            opts=self._inside,
+            opts=pulumi.ResourceOptions(parent=self, protect=self._args["deletion_protection"]),
         )
 
     def _control_plane(self, logs: cloudwatch.LogGroup) -> pulumi_eks.Cluster:
@@ -159,6 +159,7 @@ class GpuCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[logs],
+                protect=args["deletion_protection"],
                 transforms=[control_plane_transform(args["control_plane_tier"])],
             ),
         )

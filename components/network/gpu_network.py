@@ -1,5 +1,6 @@
 """A VPC sized for GPU nodes and EFA: private nodes, closed defaults, flow logs and the endpoints the stack calls."""
 
+from collections.abc import Iterable, Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -8,8 +9,12 @@ from pulumi_aws import ec2, vpc
 from components.network.flow_logs import FlowLogs
 from components.network.security_rules import EFA_RULES
 from components.network.vpc_endpoints import VpcEndpoints
-from infra.conventions import DISCOVERY_TAG
+from components.teardown import delete_hook
+from infra.conventions import DISCOVERY_TAG, VPC_VARIABLE
 from infra.planning.subnets import ZoneSubnets, subnet_plan
+
+# Interfaces of deleted machines are free within minutes; EKS takes up to ten to give its own back (pulumi-eks 1226).
+SWEEP_SECONDS = 900
 
 
 class GpuNetworkArgs(TypedDict):
@@ -63,15 +68,14 @@ class GpuNetwork(pulumi.ComponentResource):
         control = {zone.zone: self._subnet("control-plane", zone.zone, zone.control_plane) for zone in plan}
         tables, ways_out = self._routes(plan, public, nodes, control)
         self._watch_and_connect(tables, nodes)
-        group = self._node_security_group()
+        group, rules = self._node_security_group()
+        sweep = self._sweep([*nodes.values(), *control.values(), group])
 
         self.vpc_id = self._vpc.id
-        # Known only when the routes are there: a node that starts before them cannot reach its cluster.
-        count = len(nodes)
-        self.node_subnet_ids = pulumi.Output.all(
-            *(subnet.id for subnet in nodes.values()), *(way.id for way in ways_out)
-        ).apply(lambda ids: list(ids[:count]))
-        self.control_plane_subnet_ids = pulumi.Output.all(*(subnet.id for subnet in control.values()))
+        # Known only when the routes and rules are there: a node that starts before them, or outlives them, cannot reach
+        # its cluster. And what has interfaces in the subnets is gone before the sweep.
+        self.node_subnet_ids = _ids(nodes.values(), [*ways_out, *rules, sweep])
+        self.control_plane_subnet_ids = _ids(control.values(), [sweep])
         self.node_security_group_id = group.id
         self.register_outputs(
             {
@@ -227,11 +231,23 @@ class GpuNetwork(pulumi.ComponentResource):
             self._inside,
         )
 
-    def _node_security_group(self) -> ec2.SecurityGroup:
+    def _sweep(self, needs: list[pulumi.Resource]) -> pulumi.CustomResource:
+        """What is left in the subnets goes after the cluster and before them."""
+        args = self._args
+        return delete_hook(
+            f"{self._name}-sweep",
+            ["sweep", f"--patience={SWEEP_SECONDS}"],
+            {"cluster_name": args["cluster_name"], "region": args["region"], "account_id": args["account_id"]},
+            SWEEP_SECONDS,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
+            environment={VPC_VARIABLE: self._vpc.id},
+        )
+
+    def _node_security_group(self) -> tuple[ec2.SecurityGroup, list[pulumi.CustomResource]]:
+        """The group of the nodes and its rules."""
         group = self._group("nodes", "GPU and system nodes", **{DISCOVERY_TAG: self._args["cluster_name"]})
-        for rule in EFA_RULES:
-            make = vpc.SecurityGroupIngressRule if rule.ingress else vpc.SecurityGroupEgressRule
-            make(
+        rules: list[pulumi.CustomResource] = [
+            (vpc.SecurityGroupIngressRule if rule.ingress else vpc.SecurityGroupEgressRule)(
                 f"{self._name}-{rule.name}",
                 security_group_id=group.id,
                 referenced_security_group_id=group.id,
@@ -239,15 +255,19 @@ class GpuNetwork(pulumi.ComponentResource):
                 description=rule.description,
                 opts=self._inside,
             )
-        vpc.SecurityGroupEgressRule(
-            f"{self._name}-nodes-to-anywhere",
-            security_group_id=group.id,
-            cidr_ipv4="0.0.0.0/0",
-            ip_protocol="-1",
-            description="images, weights and AWS APIs",
-            opts=self._inside,
+            for rule in EFA_RULES
+        ]
+        rules.append(
+            vpc.SecurityGroupEgressRule(
+                f"{self._name}-nodes-to-anywhere",
+                security_group_id=group.id,
+                cidr_ipv4="0.0.0.0/0",
+                ip_protocol="-1",
+                description="images, weights and AWS APIs",
+                opts=self._inside,
+            )
         )
-        return group
+        return group, rules
 
     def _group(self, kind: str, description: str, **tags: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(
@@ -258,3 +278,9 @@ class GpuNetwork(pulumi.ComponentResource):
             tags=self._tags(kind, **tags),
             opts=self._inside,
         )
+
+
+def _ids(wanted: Iterable[pulumi.CustomResource], after: Sequence[pulumi.CustomResource]) -> pulumi.Output[list[str]]:
+    """Ids of `wanted`, known only once `after` is there too."""
+    first = list(wanted)
+    return pulumi.Output.all(*(each.id for each in (*first, *after))).apply(lambda ids: list(ids[: len(first)]))

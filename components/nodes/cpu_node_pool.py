@@ -7,6 +7,7 @@ import pulumi
 from components.nodes.cpu_node_pool_spec import cpu_node_class_spec, cpu_node_pool_spec
 from components.nodes.gpu_node_pool import DisruptionBudgetArgs
 from components.nodes.karpenter_pool import karpenter_pool
+from components.nodes.node_drain import NodeDrainArgs
 
 
 class CpuNodePoolArgs(TypedDict):
@@ -42,6 +43,8 @@ class CpuNodePoolArgs(TypedDict):
     """Root volume in GiB. Default: 100."""
     key_arn: NotRequired[pulumi.Input[str]]
     """KMS key of the root volume. Default: the account's default key for EBS; the volume is encrypted either way."""
+    drain: NotRequired[NodeDrainArgs]
+    """How the pool is emptied before it goes. Default: not by this program; what is left blocks the VPC."""
     tags: NotRequired[dict[str, pulumi.Input[str]]]
     """Tags on instances and volumes."""
 
@@ -54,5 +57,7 @@ class CpuNodePool(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CpuNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:CpuNodePool", name, {}, opts)
-        self.pool_name = karpenter_pool(self, name, cpu_node_class_spec(args), cpu_node_pool_spec(name, args))
+        self.pool_name = karpenter_pool(
+            self, name, cpu_node_class_spec(args), cpu_node_pool_spec(name, args), args.get("drain")
+        )
         self.register_outputs({"poolName": self.pool_name})

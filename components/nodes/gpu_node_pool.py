@@ -6,6 +6,7 @@ import pulumi
 
 from components.nodes.gpu_node_pool_spec import node_class_spec, node_pool_spec
 from components.nodes.karpenter_pool import karpenter_pool
+from components.nodes.node_drain import NodeDrainArgs
 
 
 class TaintArgs(TypedDict):
@@ -96,6 +97,8 @@ class GpuNodePoolArgs(TypedDict):
     removed on a living pool; gpu_limit, weight and consolidation then mean nothing. Default: nodes as pods need."""
     capacity_block: NotRequired[bool]
     """Whether the reservations are Capacity Blocks for ML; nothing is started outside them then. Default: False."""
+    drain: NotRequired[NodeDrainArgs]
+    """How the pool is emptied before it goes. Default: not by this program; what is left blocks the VPC."""
     tags: NotRequired[dict[str, pulumi.Input[str]]]
     """Tags on instances and volumes."""
 
@@ -108,5 +111,7 @@ class GpuNodePool(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GpuNodePoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:GpuNodePool", name, {}, opts)
-        self.pool_name = karpenter_pool(self, name, node_class_spec(args), node_pool_spec(name, args))
+        self.pool_name = karpenter_pool(
+            self, name, node_class_spec(args), node_pool_spec(name, args), args.get("drain")
+        )
         self.register_outputs({"poolName": self.pool_name})

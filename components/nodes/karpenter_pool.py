@@ -3,13 +3,21 @@
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from components.nodes.node_drain import NodeDrainArgs, node_drain
 from components.specs import Spec
 
 
 def karpenter_pool(
-    parent: pulumi.ComponentResource, name: str, node_class_spec: Spec, node_pool_spec: Spec
+    parent: pulumi.ComponentResource,
+    name: str,
+    node_class_spec: Spec,
+    node_pool_spec: Spec,
+    drain: NodeDrainArgs | None = None,
 ) -> pulumi.Output[str]:
     """An EC2NodeClass and a NodePool, both named `name`, as children of `parent`.
+
+    Args:
+        drain: how the pool is emptied before both go; None leaves that to whoever deletes them.
 
     Returns:
         Name of the NodePool.
@@ -31,5 +39,7 @@ def karpenter_pool(
         spec=node_pool_spec,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[node_class]),
     )
+    if drain is not None:
+        node_drain(parent, name, drain, [node_class, node_pool])
     pool_name: pulumi.Output[str] = node_pool.metadata["name"]  # type: ignore[attr-defined]  # set at run time
     return pool_name

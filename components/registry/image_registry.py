@@ -30,6 +30,8 @@ class ImageRegistryArgs(TypedDict):
     """Caches by short name, which becomes part of the image path."""
     key_arn: pulumi.Input[str]
     """KMS key of the images."""
+    protect: NotRequired[bool]
+    """Whether a destroy of the repositories is refused; else they go with their images. Default: False."""
     tags: NotRequired[dict[str, pulumi.Input[str]]]
     """Tags on repositories."""
 
@@ -40,6 +42,7 @@ class ImageRegistry(pulumi.ComponentResource):
     def __init__(self, name: str, args: ImageRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:ImageRegistry", name, {}, opts)
         inside = pulumi.ResourceOptions(parent=self)
+        protect = args.get("protect", False)
         for repository in args["repositories"]:
             made = ecr.Repository(
                 f"{name}-{repository}",
@@ -47,8 +50,9 @@ class ImageRegistry(pulumi.ComponentResource):
                 image_tag_mutability="IMMUTABLE",
                 image_scanning_configuration={"scan_on_push": True},
                 encryption_configurations=[{"encryption_type": "KMS", "kms_key": args["key_arn"]}],
+                force_delete=not protect,  # ECR refuses to delete a repository with images
                 tags=args.get("tags", {}),
-                opts=inside,
+                opts=pulumi.ResourceOptions(parent=self, protect=protect),
             )
             ecr.LifecyclePolicy(
                 f"{name}-{repository}-lifecycle", repository=made.name, policy=lifecycle_policy(), opts=inside

@@ -90,6 +90,12 @@ def _node_group(inputs: Mapping[str, Any]) -> str:
     return f"{scaling['minSize']} to {scaling['maxSize']} x {_few(inputs['instanceTypes'])}"
 
 
+def _hook(inputs: Mapping[str, Any]) -> str:
+    """What a delete hook runs; the environment that finds the command is of no interest."""
+    command = str(inputs["delete"])
+    return "on destroy: " + command.rpartition("; exec ")[2].removeprefix("gpu-platform ")
+
+
 _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "NodePool": _node_pool,
     "EC2NodeClass": _node_class,
@@ -102,4 +108,5 @@ _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "Subnet": lambda inputs: f"{inputs['cidrBlock']!s} in {inputs['availabilityZoneId']!s}",
     "Vpc": lambda inputs: str(inputs["cidrBlock"]),
     "PodDisruptionBudget": _budget,
+    "Command": _hook,
 }

@@ -104,7 +104,7 @@ class ClusterSettings(Settings):
     log_retention_days: LogRetentionDays = 365
     """Days that control-plane logs are kept (checkov CKV_AWS_338 asks for a year)."""
     deletion_protection: Flag = False
-    """Whether EKS refuses to delete the cluster, and a destroy its key."""
+    """Whether EKS refuses to delete the cluster, and the engine the cluster, its key, its audit logs and its images."""
     control_plane_tier: Literal["standard", "tier-xl", "tier-2xl", "tier-4xl", "tier-8xl"] = "standard"
     """Size of the control plane."""
     system_nodes: SystemNodes = SystemNodes()

@@ -202,6 +202,7 @@ def _whole(settings: PlatformSettings) -> Draft:
         aws=settings.aws,
         network=settings.network,
         cluster=settings.cluster,
+        destroy=settings.destroy,
         node_pools=tuple(enumerate(settings.node_pools)),
         models=tuple(enumerate(settings.models)),
         pool_names=frozenset(pool.name for pool in settings.node_pools),

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from infra.settings.cluster import ClusterSettings
 from infra.settings.cpu_pool import CpuPoolSettings
+from infra.settings.destroy import DestroySettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
@@ -33,6 +34,8 @@ class PlatformSettings(Settings):
     """Nodes for everything that needs no GPU; none means only what the system nodes hold."""
     registry: RegistrySettings = RegistrySettings()
     """Container images."""
+    destroy: DestroySettings = DestroySettings()
+    """How the environment ends."""
     node_pools: tuple[NodePoolSettings, ...] = ()
     """GPU node pools."""
     models: tuple[ModelSettings, ...] = ()

@@ -33,6 +33,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     workloads.checkpoint_size_known,
     workloads.traffic_fits_capacity,
     workloads.drain_fits,
+    workloads.destroy_waits_for_requests,
 )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from infra.settings.cluster import ClusterSettings
+from infra.settings.destroy import DestroySettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
@@ -25,6 +26,7 @@ class Draft:
     aws: AwsSettings | None = None
     network: NetworkSettings | None = None
     cluster: ClusterSettings | None = None
+    destroy: DestroySettings | None = None
     node_pools: tuple[tuple[int, NodePoolSettings], ...] = ()
     models: tuple[tuple[int, ModelSettings], ...] = ()
     pool_names: frozenset[str] | None = None

@@ -146,6 +146,26 @@ def drain_fits(draft: Draft) -> Iterator[Problem]:
                 )
 
 
+def destroy_waits_for_requests(draft: Draft) -> Iterator[Problem]:
+    """A destroy that deletes pods sooner than they may stop would cut running requests."""
+    if draft.destroy is None or not draft.models:
+        return
+    minutes = draft.destroy.drain_minutes
+    budgets = [(model.name, model.drain) for _, model in draft.models]
+    grace, name = max(
+        (DrainBudget(drain.pre_stop_seconds, drain.shutdown_timeout_seconds).grace_period_seconds, name)
+        for name, drain in budgets
+    )
+    if grace > minutes * 60:
+        needed = -(-grace // 60)
+        yield Problem(
+            "destroy.drainMinutes",
+            str(minutes),
+            f"at least {needed}: the model {name} takes up to {grace} s from preStop to exit",
+            f"write {needed}, or shorten the drain of {name}",
+        )
+
+
 def _shorter_drain(budget: DrainBudget) -> str:
     """How to fit the spot notice: a shorter drain, or a shorter preStop where that leaves no drain at all."""
     if budget.longest_shutdown_on_spot >= 1:

@@ -1,0 +1,172 @@
+"""What must outlive what in the cluster.
+
+A controller has to see the end of everything it looks after: what has a finalizer of a controller that is gone stays
+for ever, and with it the namespace, the node, or the machine in EC2 that nobody's state knows.
+Sources: METR/hawk pull requests 21 and 576; karpenter-provider-aws issues 1134, 1955, 9185; ../shared/knowledge/aws.md
+8.3 as read 2026-11-21.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from infra.conventions import NODEPOOL_LABEL
+from infra.plan import PlannedResource
+from infra.planning.destroy.requirement import Found, Requirement, metadata, ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Who looks after the kinds of an API group.
+
+    Attributes:
+        chart: its Helm chart.
+        crd_chart: the chart of its CRDs; empty when they are part of `chart`.
+        service_account: under which it acts in AWS; empty when it does not.
+    """
+
+    chart: str
+    crd_chart: str = ""
+    service_account: str = ""
+
+
+_KARPENTER = Controller("karpenter", "karpenter-crd", "karpenter")
+_LOAD_BALANCERS = Controller("aws-load-balancer-controller", "", "aws-load-balancer-controller")
+
+# Every API group of custom resources that this program makes.
+CONTROLLERS = {"karpenter.sh": _KARPENTER, "karpenter.k8s.aws": _KARPENTER}
+
+_SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+
+
+def rules(found: Found) -> Iterator[Requirement]:
+    """Every requirement inside the cluster."""
+    yield from _controllers(found)
+    yield from _pools(found)
+    yield from _namespaces(found)
+    yield from _servers(found)
+    yield from ordered(
+        found.objects("Service", "Ingress"),
+        found.releases(_LOAD_BALANCERS.chart),
+        "the load balancer controller's webhook sees every change of it",
+    )
+    yield from ordered(found.hooks("guard"), found.all, "a destroy is refused before anything is touched")
+
+
+def group_of(resource: PlannedResource) -> str:
+    """API group of a Kubernetes object; empty for the core group."""
+    return str(resource.inputs.get("apiVersion", "")).rpartition("/")[0]
+
+
+def _controllers(found: Found) -> Iterator[Requirement]:
+    looked_after = [(item, CONTROLLERS[group_of(item)]) for item in found.objects() if group_of(item) in CONTROLLERS]
+    for item, controller in looked_after:
+        yield from ordered([item], found.releases(controller.chart), "its finalizers need their controller")
+        yield from ordered([item], found.releases(controller.crd_chart), "deleting a CRD deletes what is of it")
+    for controller in {_KARPENTER, _LOAD_BALANCERS}:
+        releases = found.releases(controller.chart)
+        yield from ordered(releases, found.releases(controller.crd_chart), "a controller fails without its kinds")
+        identity = found.named("aws:eks/podIdentityAssociation:PodIdentityAssociation", "serviceAccount",
+                               controller.service_account)  # fmt: skip
+        yield from ordered(releases, identity, "it clears finalizers with these rights in AWS")
+    yield from ordered(
+        found.releases(_KARPENTER.chart),
+        _ways_of_nodes(found),
+        "its nodes drain, and tell of their interruption, until the last of them is gone",
+    )
+
+
+def _ways_of_nodes(found: Found) -> list[PlannedResource]:
+    """What Karpenter's nodes live by: their way into the cluster, their rights, and the queue that warns of a loss."""
+    entries = found.named("aws:eks/accessEntry:AccessEntry", "type", "EC2_LINUX")
+    roles = {urn for entry in entries for urn in found.read_by(entry)}
+    rights = [
+        item for item in found.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment") if found.read_by(item) & roles
+    ]
+    queue = found.of("aws:sqs/queuePolicy:QueuePolicy", "aws:cloudwatch/eventTarget:EventTarget")
+    return [*entries, *rights, *queue]
+
+
+def _pools(found: Found) -> Iterator[Requirement]:
+    pools, classes = found.objects("NodePool"), found.objects("EC2NodeClass")
+    for hook in found.hooks("drain"):
+        words = str(hook.inputs["delete"]).split()
+        mine = [item for item in (*pools, *classes) if f"--pool={metadata(item, 'name')}" in words]
+        yield from ordered([hook], mine, "a pool is drained while it and its class are there")
+        users = [
+            item for item in found.objects(*_SERVERS) if _asks_for(item) & {metadata(pool, "name") for pool in mine}
+        ]
+        yield from ordered(users, [hook], "servers finish their requests before their nodes are drained")
+    for pool in pools:
+        spec: Any = pool.inputs["spec"]
+        name = spec["template"]["spec"]["nodeClassRef"]["name"]
+        mine = [item for item in classes if metadata(item, "name") == name]
+        yield from ordered([pool], mine, "machines of the pool are ended with its class")
+
+
+def _namespaces(found: Found) -> Iterator[Requirement]:
+    for namespace in found.objects("Namespace"):
+        name = metadata(namespace, "name")
+        inside = [item for item in found.objects() if metadata(item, "namespace") == name]
+        yield from ordered(inside, [namespace], "a namespace deletes what is in it, in no order")
+
+
+def _servers(found: Found) -> Iterator[Requirement]:
+    for server in found.objects(*_SERVERS):
+        namespace = metadata(server, "namespace")
+        used = [
+            item
+            for item in found.objects("ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim")
+            if metadata(item, "namespace") == namespace and metadata(item, "name") in _names_in(_pod(server))
+        ]
+        yield from ordered([server], used, "its pods use it until they end")
+        labels = _pod_labels(server)
+        services = [
+            item
+            for item in found.objects("Service")
+            if metadata(item, "namespace") == namespace and _selector(item).items() <= labels.items()
+        ]
+        yield from ordered(services, [server], "nobody is sent to a server that ends")
+
+
+def _pod(server: PlannedResource) -> dict[str, Any]:
+    spec: Any = server.inputs["spec"]
+    pod: dict[str, Any] = spec["template"]["spec"]
+    return pod
+
+
+def _pod_labels(server: PlannedResource) -> dict[str, Any]:
+    spec: Any = server.inputs["spec"]
+    return dict(spec["template"].get("metadata", {}).get("labels", {}))
+
+
+def _selector(service: PlannedResource) -> dict[str, Any]:
+    spec: Any = service.inputs["spec"]
+    return dict(spec.get("selector") or {"": None})  # a Service without selector chooses no pod
+
+
+def _names_in(value: Any) -> set[str]:
+    """Every text in a pod's specification: a reference is the name of what it refers to."""
+    if isinstance(value, dict):
+        return {name for item in value.values() for name in _names_in(item)}
+    if isinstance(value, list):
+        return {name for item in value for name in _names_in(item)}
+    return {value} if isinstance(value, str) else set()
+
+
+def _asks_for(server: PlannedResource) -> set[str]:
+    """Names of the pools a server's pods may run on."""
+    required = (
+        _pod(server)
+        .get("affinity", {})
+        .get("nodeAffinity", {})
+        .get("requiredDuringSchedulingIgnoredDuringExecution", {})
+        .get("nodeSelectorTerms", [])
+    )
+    return {
+        str(value)
+        for term in required
+        for expression in term.get("matchExpressions", [])
+        if expression["key"] == NODEPOOL_LABEL
+        for value in expression.get("values", [])
+    }

@@ -1,0 +1,41 @@
+"""The first thing a destroy does: refuse while somebody else still uses what would go."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from components.teardown import delete_hook
+from infra.settings.target import Layer
+from stacks.foundation import Foundation, reach_of
+from stacks.platform_layer import PlatformLayer
+from stacks.stack_config import StackConfig
+
+# Seconds to list what lives in a cluster, the retries of a slow API server included.
+_LOOK_SECONDS = 300
+
+
+def guard(
+    config: StackConfig,
+    foundation: Foundation,
+    platform: PlatformLayer,
+    layers: tuple[Layer, ...],
+    made: Sequence[pulumi.Resource],
+) -> None:
+    """Create the hook that is deleted before everything else of the stack.
+
+    A stack of workloads alone has none: nothing stands on it.
+
+    Args:
+        made: everything of the stack that others could use; the hook depends on it, so that it goes first.
+    """
+    settings = config.settings
+    whole = "foundation" in layers and settings.target == "eks"
+    if not whole and "platform" not in layers:
+        return
+    pools = [*platform.pools, *([settings.cpu_pool.name] if platform.cpu_pool and settings.cpu_pool else [])]
+    own = [f"{model.namespace}/{model.name}" for model in settings.models] if "workloads" in layers else []
+    words = ["guard", f"--stack={pulumi.get_stack()}", f"--pools={','.join(pools)}", f"--own={','.join(own)}"]
+    words += ["--controllers"] if platform.controllers else []
+    words += ["--whole-cluster"] if whole else []
+    options = pulumi.ResourceOptions(depends_on=list(made))
+    delete_hook("guard", words, reach_of(settings, foundation), _LOOK_SECONDS, opts=options)
