@@ -1,10 +1,9 @@
 """The steps that bring any environment up, a user's or a throw-away one."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infra.plan.manifests import Manifest
 from infra.progress import Progress
 from simulator import apply, control_plane
 from simulator.crds import custom_resource_definitions
@@ -48,16 +47,17 @@ def start(layout: Layout, state: State, source: NodeSource, progress: Progress, 
     return running
 
 
-def bring_objects(running: Running, manifests: Sequence[Manifest], progress: Progress) -> None:
-    """Apply the manifests, then delete what was applied before and is not wanted any more."""
+def bring_objects(running: Running, source: NodeSource, progress: Progress) -> None:
+    """Apply what the source of nodes makes of the plan, then delete what was applied before and is not wanted now."""
     state, path = running.state, running.layout.state
 
     def record(key: ObjectKey) -> None:
+        source.before(key, running)
         if key not in state.applied:
             state.applied.append(key)
             state.save(path)
 
-    applied = apply.apply(running.client, manifests, progress, record)
+    applied = apply.apply(running.client, source.manifests(), progress, record)
     apply.prune(running.client, [key for key in state.applied if key not in applied], progress)
     state.applied = applied
     state.save(path)

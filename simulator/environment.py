@@ -54,7 +54,7 @@ def up(
         _claim(name, state, source)
         running = start(layout, state, source, progress, phases)
         with phases.spent("objects"):
-            bring_objects(running, source.manifests(), progress)
+            bring_objects(running, source, progress)
         with phases.spent("workloads"):
             wait_available(running.client, manifests, progress, timeout, lambda: source.tend(running, progress))
             if source.finish(running, progress):

@@ -19,11 +19,12 @@ from simulator.control_plane import Start, start_operator
 from simulator.crds import KARPENTER_SOURCE, SOURCES, CrdSource
 from simulator.folders import Layout, write_whole
 from simulator.karpenter.instance_types import instance_types_file
+from simulator.karpenter.pools import await_pools
 from simulator.karpenter.rewriting import changes, rewritten
 from simulator.karpenter.startup_taints import StartupTaints
 from simulator.node_objects import cordon_others, put_nodes, remove_nodes
 from simulator.nodes import nodes_for
-from simulator.state import State
+from simulator.state import ObjectKey, State
 from simulator.status import read_nodes
 from simulator.toolchain import KARPENTER, TOOLS, Tool
 
@@ -59,6 +60,9 @@ class NodeSource(Protocol):
 
     def begin(self, running: Running, progress: Progress) -> None:
         """Before the objects are applied; the CRDs are there."""
+
+    def before(self, key: ObjectKey, running: Running) -> None:
+        """Before each object of the manifests is applied."""
 
     def tend(self, running: Running, progress: Progress) -> None:
         """Again and again while workloads are waited for."""
@@ -100,6 +104,9 @@ class PlannedNodes:
             )
         self._surplus = cordon_others(client, self._nodes)
 
+    def before(self, key: ObjectKey, running: Running) -> None:
+        """The nodes are there already."""
+
     def tend(self, running: Running, progress: Progress) -> None:
         """Nodes made from the plan need no care."""
 
@@ -127,6 +134,8 @@ class KarpenterNodes:
         self._plan = manifests
         self._batch_seconds = batch_seconds
         self._taints = StartupTaints(manifests)
+        self._unsettled = {manifest.name for manifest in manifests if manifest.kind == "NodePool"}
+        self._applied: set[str] = set()
 
     def manifests(self) -> Sequence[Manifest]:
         return rewritten(self._plan)
@@ -154,6 +163,17 @@ class KarpenterNodes:
             f"--feature-gates=ReservedCapacity=true,StaticCapacity={str(static).lower()}",
         )
         return Start(KARPENTER.name, arguments, {"KUBECONFIG": str(layout.kubeconfig)})
+
+    def before(self, key: ObjectKey, running: Running) -> None:
+        """Wait, after the last NodePool, until the controller takes them all.
+
+        A pod that came before would get a node of whichever pool was ready first, whatever the weights.
+        """
+        if key.kind == "NodePool":
+            self._applied.add(key.name)
+        elif self._unsettled and self._unsettled <= self._applied:
+            await_pools(running.client, self._unsettled)
+            self._unsettled = set()
 
     def tend(self, running: Running, progress: Progress) -> None:
         """Lift startup taints from nodes that have joined."""

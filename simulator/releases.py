@@ -28,13 +28,21 @@ class Substitute:
 # By the last part of the chart's name.
 SUBSTITUTES = {
     "karpenter-crd": Substitute(True, "installed from the Go module"),
-    "karpenter": Substitute(False, "not run; nodes are made from its NodePools"),
+    "karpenter": Substitute(False, "not run; nodes are worked out from its NodePools (--karpenter runs it)"),
     "aws-load-balancer-controller": Substitute(False, "not run; no load balancer is made"),
 }
 
+# What changes when Karpenter's controller starts the nodes.
+WITH_KARPENTER = {
+    "karpenter": Substitute(True, "run as a process, with the kwok provider in place of the AWS provider"),
+}
 
-def substitutes(plan: Plan) -> Iterator[tuple[str, Substitute]]:
+
+def substitutes(plan: Plan, *, karpenter: bool = False) -> Iterator[tuple[str, Substitute]]:
     """The charts of `plan`, each with what takes its place.
+
+    Args:
+        karpenter: whether Karpenter's controller runs.
 
     Raises:
         PlatformError: for a chart without a substitute.
@@ -46,4 +54,4 @@ def substitutes(plan: Plan) -> Iterator[tuple[str, Substitute]]:
                 f"the embedded environment does not know the chart {chart} of {release.name}",
                 "add it to SUBSTITUTES in simulator/releases.py: run as a process, its CRDs only, or nothing",
             )
-        yield chart, SUBSTITUTES[chart]
+        yield chart, (WITH_KARPENTER if karpenter else {}).get(chart, SUBSTITUTES[chart])

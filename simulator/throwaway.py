@@ -109,7 +109,7 @@ def throwaway(
     with _folder() as layout:
         state = State(nodes_from=source.name)
         running = start(layout, state, source, progress, Phases())
-        bring_objects(running, source.manifests(), progress)
+        bring_objects(running, source, progress)
         yield Throwaway(running, source, progress)
         running.client.close()
 
