@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 # Ports on nodes that the control plane calls: kubelet, metrics-server, and the webhooks of controllers.
 # Source: terraform-aws-eks v21, recommended node security group rules.
+# EC2 takes letters, digits, spaces and ._-:/()#,@[]+=&;{}!$* in the description of a rule, and no apostrophe.
 CONTROL_PLANE_TO_NODE_PORTS = {
     443: "aggregated APIs and webhooks",
     4443: "webhooks and metrics-server",
     6443: "webhooks",
-    8443: "Karpenter's webhook",
-    9443: "AWS Load Balancer Controller's webhook",
+    8443: "webhook of Karpenter",
+    9443: "webhook of the AWS Load Balancer Controller",
     10250: "kubelet",
     10251: "metrics-server of the EKS add-on",
 }

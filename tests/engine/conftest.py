@@ -1,31 +1,33 @@
-"""A cluster for all engine tests, and a new world for each that asks."""
+"""A cluster for all engine tests, and a new world for each module."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.engine.aws_api import aws_api
 from tests.engine.cluster import EngineCluster
 from tests.engine.toolbox import pulumi_cli
-from tests.engine.world import World
+from tests.engine.world import Shared, World
 
 
 @pytest.fixture(scope="session")
-def cli() -> Path:
-    """The Pulumi CLI."""
-    return pulumi_cli()
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """The Pulumi CLI and what else no world changes."""
+    with aws_api() as endpoint:
+        yield Shared(pulumi_cli(), tmp_path_factory.mktemp("schemas"), endpoint)
 
 
 @pytest.fixture(scope="session")
 def engine_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineCluster]:
     """The one API server of all worlds, which come one after the other."""
+    # The folder's name makes the context of the kubeconfig, the one that `make up` writes for local.
     cluster = EngineCluster(tmp_path_factory.mktemp("engine") / "local")
     yield cluster
     cluster.stop()
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, engine_cluster: EngineCluster, cli: Path) -> Iterator[World]:
-    """A world for the tests of one module, which follow one another."""
-    yield World(tmp_path_factory.mktemp("world"), engine_cluster, cli)
+def world(tmp_path_factory: pytest.TempPathFactory, engine_cluster: EngineCluster, shared: Shared) -> Iterator[World]:
+    """A world for the tests of one module."""
+    yield World(tmp_path_factory.mktemp("world"), engine_cluster, shared)
     engine_cluster.sweep()

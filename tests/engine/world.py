@@ -22,6 +22,7 @@ from infra.settings import StackFile, load_stack_file
 from infra.settings.loading import PLATFORM_KEY
 from tests.conftest import ROOT
 from tests.engine.cluster import EngineCluster
+from tests.engine.providers.aws_schema import VARIABLE as SCHEMAS
 from tests.engine.providers.outside import VARIABLE, Outside
 
 PROVIDERS = {
@@ -36,6 +37,21 @@ _STAND_IN = Path(__file__).parent / "plugins" / "pulumi-resource-stand-in"
 def main_program() -> None:
     """The project's own `__main__`, as the engine's language host runs it."""
     runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all worlds of a test run share.
+
+    Attributes:
+        cli: the Pulumi CLI.
+        schemas: folder of what was read from the SDK.
+        aws_endpoint: where the delete hooks find AWS.
+    """
+
+    cli: Path
+    schemas: Path
+    aws_endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +77,8 @@ class Outcome:
 class World:
     """Everything around one or more stacks, below one folder."""
 
-    def __init__(self, folder: Path, cluster: EngineCluster, cli: Path) -> None:
-        self.folder, self.cluster = folder, cluster
+    def __init__(self, folder: Path, cluster: EngineCluster, shared: Shared) -> None:
+        self.folder, self.cluster, self._shared = folder, cluster, shared
         self.project = folder / "project"
         self.outside = Outside(folder / "outside")
         for made in (self.project, self.outside.folder, folder / "backend", folder / "home", folder / "bin"):
@@ -71,7 +87,7 @@ class World:
             plugin = folder / "home" / "plugins" / f"resource-{name}-v{_version(sdk)}"
             plugin.mkdir(parents=True)
             (plugin / f"pulumi-resource-{name}").symlink_to(_STAND_IN)
-        (folder / "bin" / "pulumi").symlink_to(cli)
+        (folder / "bin" / "pulumi").symlink_to(shared.cli)
         self.outside.kubeconfig.symlink_to(cluster.kubeconfig)
         for file in ROOT.glob("Pulumi*.yaml"):
             shutil.copy(file, self.project)
@@ -80,6 +96,10 @@ class World:
     def _environment(self) -> dict[str, str]:
         return {
             VARIABLE: str(self.outside.folder),
+            SCHEMAS: str(self._shared.schemas),
+            "AWS_ENDPOINT_URL": self._shared.aws_endpoint,
+            "AWS_SECRET_ACCESS_KEY": "none",
+            "AWS_EC2_METADATA_DISABLED": "true",
             "ENGINE_TESTS_PYTHON": sys.executable,
             "PYTHONPATH": str(ROOT),
             "PATH": f"{Path(sys.executable).parent}:{self.folder / 'bin'}:{os.environ['PATH']}",
@@ -117,10 +137,15 @@ class EngineStack:
             work_dir=str(world.project),
             pulumi_home=str(world.folder / "home"),
             program=program,
-            env_vars=world.environment,
+            env_vars={**world.environment, "AWS_ACCESS_KEY_ID": self._account()},
             pulumi_command=PulumiCommand(root=str(world.folder)),
         )
         self.automation = Stack.create_or_select(name, workspace)
+
+    def _account(self) -> str:
+        """The account of the stack's settings, which stands for the right credentials (`aws_api`)."""
+        aws = self._world.stack_file(self.name).settings.aws
+        return aws.account_id if aws else "none"
 
     def preview(self) -> Outcome:
         """What an update would do."""
