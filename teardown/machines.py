@@ -116,8 +116,9 @@ class Ec2Machines:
         pages = iam.get_paginator("list_instance_profiles").paginate(PathPrefix=path)
         for profile in [profile for page in pages for profile in page["InstanceProfiles"]]:
             name = profile["InstanceProfileName"]
-            tags = iam.list_instance_profile_tags(InstanceProfileName=name)["Tags"]
-            if {"Key": NODE_CLASS_TAG, "Value": node_class} not in tags:
+            given = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"].get("Tags", [])
+            tags = {tag["Key"]: tag["Value"] for tag in given}
+            if (tags.get(CLUSTER_NAME_TAG), tags.get(NODE_CLASS_TAG)) != (self._cluster, node_class):
                 continue
             for role in profile["Roles"]:  # a role in a profile cannot be deleted
                 iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])

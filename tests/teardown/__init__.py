@@ -1,0 +1,1 @@
+"""Tests of the delete hooks: guard, drain and sweep."""
