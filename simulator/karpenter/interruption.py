@@ -49,8 +49,11 @@ def reclaim(client: Client, node: str) -> bool:
 
 
 def _claim_of(client: Client, node: str) -> Json:
+    """The NodeClaim of the node's machine, found as the AWS provider finds it: by the machine's id."""
+    machines = {item["metadata"]["name"]: item["spec"].get("providerID") for item in client.items(_NODES)}
     for claim in client.items(_NODE_CLAIMS):
-        if (claim.get("status") or {}).get("nodeName") == node:
+        machine = (claim.get("status") or {}).get("providerID")
+        if machine and machine == machines.get(node):
             return claim
     raise PlatformError(f"no NodeClaim has started the node {node}", "name a node that Karpenter started")
 

@@ -93,7 +93,7 @@ def changes(manifests: Iterable[Manifest]) -> list[Rewritten]:
         names = tuple(pool.name for pool in pools)
         found.append(Rewritten("NodePool", names, "nodeClassRef", f"a {_KIND} of the name that it gives"))
     for reservation in reservations_of(manifests):
-        assumed = f"{reservation.machines} machines of any type of the pool, its limit; only EC2 knows type and size"
+        assumed = f"at most {reservation.machines}, the pool's limit, of any type of it; EC2 alone knows type and size"
         found.append(Rewritten("NodePool", reservation.pools, f"capacity reservation {reservation.id}", assumed))
     if conflicts := size_conflicts(manifests):
         found.append(Rewritten("instance type", tuple(conflicts), "sizes that differ by class", "the smallest of them"))

@@ -12,14 +12,14 @@ _NODE_CLAIMS = "/apis/karpenter.sh/v1/nodeclaims"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node; `taints` in the form `key=value:Effect`."""
+    """One node; `taints` in the form `key=value:Effect`, `joined` once Karpenter has put the pool's on it."""
 
     name: str
     pool: str
     instance_type: str
     capacity_type: str
     taints: tuple[str, ...]
-    finalizers: tuple[str, ...]
+    joined: bool
     leaving: bool
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ def _node(item: Json) -> Node:
         instance_type=labels.get(INSTANCE_TYPE_LABEL, ""),
         capacity_type=labels.get(CAPACITY_TYPE_LABEL, ""),
         taints=tuple(_taint(taint) for taint in item["spec"].get("taints") or ()),
-        finalizers=tuple(metadata.get("finalizers") or ()),
+        joined=labels.get("karpenter.sh/registered") == "true",
         leaving="deletionTimestamp" in metadata,
     )
 

@@ -1,6 +1,8 @@
 """Pins, and what `ensure_tools` does when Go helps, fails or is not there."""
 
+import dataclasses
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from infra.progress import SilentProgress
 from infra.versions import SIMULATOR_MODULES, TEST_MODULES
 from simulator import crds, toolchain
 from simulator.folders import MODULES
-from simulator.toolchain import TOOLS, cached, ensure_tools
+from simulator.node_sources import KarpenterNodes, PlannedNodes
+from simulator.toolchain import KARPENTER, TOOLS, cached, ensure_tools
 from tests.engine.toolbox import PULUMI
 
 PROGRESS = SilentProgress()
@@ -47,7 +50,7 @@ def test_every_pin_stands_in_go_mod_and_go_sum(modules: Path, pins: dict[str, st
 
 
 def test_every_tool_and_crd_source_is_of_a_pinned_module() -> None:
-    for source in (*TOOLS, *crds.SOURCES):
+    for source in (*TOOLS, KARPENTER, *crds.SOURCES, crds.KARPENTER_SOURCE):
         assert source.module in SIMULATOR_MODULES
         assert (MODULES / source.folder / "go.mod").is_file()
 
@@ -88,6 +91,26 @@ def test_the_linker_sets_the_version_where_the_source_does_not_hold_it() -> None
     assert flags["kubectl"].endswith("version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36")
     assert flags["pulumi"].endswith(f"version.Version={PULUMI.version}")
     assert flags["etcd"] == "-s -w"
+
+
+def test_the_place_of_our_own_program_changes_with_its_source(machine: Path, tmp_path: Path) -> None:
+    del machine
+    copy = tmp_path / "modules"
+    shutil.copytree(MODULES / KARPENTER.folder, copy / KARPENTER.folder)
+    tool = dataclasses.replace(KARPENTER, modules=copy)
+    before = cached(tool)
+    assert before == cached(KARPENTER)
+
+    with (copy / KARPENTER.folder / "main.go").open("a", encoding="utf-8") as file:
+        file.write("// changed\n")
+
+    assert cached(tool) != before
+
+
+def test_karpenter_is_built_only_where_it_is_asked_for() -> None:
+    assert KARPENTER not in TOOLS
+    assert KARPENTER not in PlannedNodes.tools
+    assert KARPENTER in KarpenterNodes.tools
 
 
 @pytest.mark.parametrize(
