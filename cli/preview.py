@@ -12,10 +12,11 @@ def preview(env: Env = DEFAULT_ENV, file: File = None, json: Json = False) -> No
         stack = load_stack(env, file)
 
         from infra.plan import plan_as_json, plan_as_tree
+        from infra.planning.destroy import survivors, survivors_as_text
         from stacks.evaluation import evaluate
 
         plan = evaluate(stack)
         if json:
-            print_json(plan_as_json(plan))
+            print_json({**plan_as_json(plan), "survivors": [item.as_json() for item in survivors(plan)]})
         else:
-            sys.stdout.write(plan_as_tree(plan))
+            sys.stdout.write(f"{plan_as_tree(plan)}\n{survivors_as_text(survivors(plan))}")

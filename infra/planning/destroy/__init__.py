@@ -8,5 +8,18 @@ lists what a destroy does not remove.
 from infra.planning.destroy.graph import DestroyGraph, Edge, Order
 from infra.planning.destroy.order import Violation, requirements, unmet, violations
 from infra.planning.destroy.requirement import Requirement
+from infra.planning.destroy.survivors import Survivor, survivors, survivors_as_text
 
-__all__ = ["DestroyGraph", "Edge", "Order", "Requirement", "Violation", "requirements", "unmet", "violations"]
+__all__ = [
+    "DestroyGraph",
+    "Edge",
+    "Order",
+    "Requirement",
+    "Survivor",
+    "Violation",
+    "requirements",
+    "survivors",
+    "survivors_as_text",
+    "unmet",
+    "violations",
+]
