@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup up down status preview validate test check bench
+.PHONY: help setup up down status preview validate simulate test check bench
 help:
 	@echo "make up          a GPU cluster on this machine: real Kubernetes, simulated nodes   [ENV=local]"
 	@echo "make status      what runs where                                                   [ENV=local]"
 	@echo "make down        stop it and remove its data                                       [ENV=local]"
 	@echo "make preview     what an environment would create, without a cloud                 [ENV=local]"
 	@echo "make validate    every mistake in an environment's settings                        [ENV=local]"
+	@echo "make simulate    show one behaviour, such as spot-loss; without NAME a list        [NAME=]"
 	@echo "make test        all tests                    make check   lint and types"
 	@echo "make bench       speed, as ratios in one run  make setup   only install"
 
@@ -24,6 +25,9 @@ $(STAMP): requirements.txt pyproject.toml
 
 up down status preview validate: $(STAMP)
 	@$(BIN)/gpu-platform $@ --env $(ENV)
+
+simulate: $(STAMP)
+	@$(BIN)/gpu-platform simulate $(or $(NAME),--list)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -21,7 +21,8 @@ import (
 	"sigs.k8s.io/karpenter/pkg/operator"
 )
 
-// As the AWS provider names it (karpenter-provider-aws v1.14.1, pkg/apis/v1/labels.go).
+// As the AWS provider names it (karpenter-provider-aws v1.14.1, pkg/apis/v1/labels.go). Without a label the scheduler
+// panics at the first reserved offering: "attempted to reserve non-existent offering".
 const reservationID = "karpenter.k8s.aws/capacity-reservation-id"
 
 func main() {
