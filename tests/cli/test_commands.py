@@ -72,14 +72,16 @@ def test_the_local_environment_is_the_default() -> None:
 # --- preview ----------------------------------------------------------------------------------------------------------
 
 
-def test_preview_prints_the_tree_and_nothing_else(env: str) -> None:
+def test_preview_prints_the_tree_the_count_and_what_a_destroy_leaves(env: str) -> None:
     result = run("preview", "--env", env)
 
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0] == f"gpu-platform, stack {env}"
-    assert "Outputs" in lines
-    assert lines[-1].partition(" ")[0].isdigit()
+    outputs, count, survivors = "\n".join(lines).split("\n\n")[-3:]
+    assert outputs.startswith("Outputs\n  ")
+    assert count.partition(" ")[0].isdigit()
+    assert survivors.startswith("After a destroy nothing is left." if env == "local" else "A destroy is not the end")
     assert all(line.isprintable() for line in lines)
 
 
