@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cli import down, preview, simulate, status, teardown, up, validate
+from cli import diff, down, preview, simulate, status, teardown, up, validate
 
 app = typer.Typer(
     name="gpu-platform",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.command("validate")(validate.validate)
 app.command("preview")(preview.preview)
+app.command("diff")(diff.diff)
 app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("down")(down.down)

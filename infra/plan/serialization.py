@@ -62,14 +62,15 @@ def _options(options: PlannedOptions) -> dict[str, Any]:
 
 
 def _mapping(values: Mapping[str, Value]) -> dict[str, Any]:
-    return {key: _json(values[key]) for key in sorted(values)}
+    return {key: value_as_json(values[key]) for key in sorted(values)}
 
 
-def _json(value: Value) -> Any:  # JSON data has no narrower type
+def value_as_json(value: Value) -> Any:  # JSON data has no narrower type
+    """One value as JSON data, with markers as objects of their own."""
     if isinstance(value, Marker):
         return _MARKERS[value]
     if isinstance(value, dict):
         return {_PLAIN: _mapping(value)} if set(value) in _TAGS else _mapping(value)
     if isinstance(value, list):
-        return [_json(item) for item in value]
+        return [value_as_json(item) for item in value]
     return value
