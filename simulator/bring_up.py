@@ -58,6 +58,7 @@ def bring_objects(running: Running, source: NodeSource, progress: Progress) -> N
             state.save(path)
 
     applied = apply.apply(running.client, source.manifests(), progress, record)
+    source.settle(running)
     apply.prune(running.client, [key for key in state.applied if key not in applied], progress)
     state.applied = applied
     state.save(path)

@@ -64,6 +64,9 @@ class NodeSource(Protocol):
     def before(self, key: ObjectKey, running: Running) -> None:
         """Before each object of the manifests is applied."""
 
+    def settle(self, running: Running) -> None:
+        """Once the NodePools are applied, before pods are."""
+
     def tend(self, running: Running, progress: Progress) -> None:
         """Again and again while workloads are waited for."""
 
@@ -105,6 +108,9 @@ class PlannedNodes:
         self._surplus = cordon_others(client, self._nodes)
 
     def before(self, key: ObjectKey, running: Running) -> None:
+        """The nodes are there already."""
+
+    def settle(self, running: Running) -> None:
         """The nodes are there already."""
 
     def tend(self, running: Running, progress: Progress) -> None:
@@ -165,13 +171,19 @@ class KarpenterNodes:
         return Start(KARPENTER.name, arguments, {"KUBECONFIG": str(layout.kubeconfig)})
 
     def before(self, key: ObjectKey, running: Running) -> None:
-        """Wait, after the last NodePool, until the controller takes them all.
-
-        A pod that came before would get a node of whichever pool was ready first, whatever the weights.
-        """
+        """Settle after the last NodePool."""
         if key.kind == "NodePool":
             self._applied.add(key.name)
-        elif self._unsettled and self._unsettled <= self._applied:
+        elif self._unsettled <= self._applied:
+            self.settle(running)
+
+    def settle(self, running: Running) -> None:
+        """Wait until the controller takes every pool.
+
+        A pod that came before would get a node of whichever pool was ready first, whatever the weights, or wait for
+        the controller's next look ten seconds later.
+        """
+        if self._unsettled:
             await_pools(running.client, self._unsettled)
             self._unsettled = set()
 

@@ -43,5 +43,7 @@ def test_every_chart_has_a_substitute(environment: str) -> None:
     plan = evaluate(load_stack_file(ROOT / f"Pulumi.{environment}.yaml"), "stand-in")
 
     found = [chart for chart, _ in substitutes(plan)]
+    notes = {dict(substitutes(plan, karpenter=choice)).get("karpenter") for choice in (False, True)}
+    assert len(notes) == (1 if environment == "local" else 2), "what is said of Karpenter follows the choice"
     assert set(found) <= set(SUBSTITUTES)
     assert bool(found) == (environment != "local")
