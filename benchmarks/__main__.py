@@ -1,7 +1,7 @@
 """`python -m benchmarks`: every benchmark in one run, as one table.
 
 Nothing here fails because a figure is over its target; the table says so. A name restricts the run:
-`python -m benchmarks preview` or `python -m benchmarks environment`.
+`python -m benchmarks preview`, `python -m benchmarks environment` or `python -m benchmarks critical-path`.
 """
 
 import os
@@ -10,10 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from benchmarks import environment, preview
+from benchmarks import critical_path, environment, preview
 from benchmarks.measuring import Row, table
 
-BENCHMARKS: dict[str, Callable[[], list[Row]]] = {"preview": preview.rows, "environment": environment.rows}
+BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
+    "preview": preview.rows,
+    "environment": environment.rows,
+    "critical-path": critical_path.rows,
+}
 
 
 def main(names: Sequence[str]) -> int:
