@@ -141,7 +141,8 @@ def at_limits(pool: NodePool) -> str:
     parts = [
         f"{int(limits[key])} {name}" for key, name in (("nodes", "nodes"), ("nvidia.com/gpu", "GPUs")) if key in limits
     ]
-    return f"no pod of the plan needs a node of {pool.name}; jobs may hold up to {' and '.join(parts)}" if parts else ""
+    held = f"jobs may hold up to {' and '.join(parts)}" if parts else "what runs there is not in the plan"
+    return f"no pod of the plan needs a node of {pool.name}; {held}"
 
 
 def group_measure(size: int, gpus: int, at_once: int) -> Measure:
