@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from infra.conventions import KARPENTER_PREFERENCE_POLICY
 from infra.errors import PlatformError
 from infra.plan.manifests import Manifest
 from infra.progress import Progress
@@ -166,6 +167,7 @@ class KarpenterNodes:
             "--disable-leader-election=true",  # it is alone
             f"--batch-idle-duration={self._batch_seconds}s",
             f"--batch-max-duration={self._batch_seconds * 10}s",  # ten times the idle time, as by default
+            f"--preference-policy={KARPENTER_PREFERENCE_POLICY}",
             f"--feature-gates=ReservedCapacity=true,StaticCapacity={str(static).lower()}",
         )
         return Start(KARPENTER.name, arguments, {"KUBECONFIG": str(layout.kubeconfig)})

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from infra.conventions import KARPENTER_PREFERENCE_POLICY
+
 # The chart's own advice for a production cluster: requests equal limits, so that it is never evicted for memory.
 _RESOURCES = {"cpu": "1", "memory": "1Gi"}
 
@@ -27,6 +29,7 @@ def karpenter_values(
             "clusterName": cluster_name,
             "interruptionQueue": cluster_name,
             "enableZonalShift": zonal_shift,
+            "preferencePolicy": KARPENTER_PREFERENCE_POLICY,
             "featureGates": dict(feature_gates),
         },
         "controller": {
