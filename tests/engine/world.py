@@ -1,8 +1,10 @@
 """A world: one project folder, one state backend and one cluster, in which the real engine runs the program."""
 
+import asyncio
 import os
 import runpy
 import shutil
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,12 +19,15 @@ import pulumi_eks
 import pulumi_kubernetes
 import yaml
 from pulumi.automation import LocalWorkspace, OpType, PulumiCommand, Stack
+from pulumi.automation.errors import CommandError
 
 from infra.settings import StackFile, load_stack_file
 from infra.settings.loading import PLATFORM_KEY
+from simulator.client import wait_for
 from tests.conftest import ROOT
 from tests.engine.cluster import EngineCluster
 from tests.engine.providers.aws_schema import VARIABLE as SCHEMAS
+from tests.engine.providers.kube_waits import PATIENCE
 from tests.engine.providers.outside import VARIABLE, Outside
 
 PROVIDERS = {
@@ -31,6 +36,8 @@ PROVIDERS = {
     "eks": pulumi_eks,
     "kubernetes": pulumi_kubernetes,
 }
+SKIP_CHECKPOINTS = "PULUMI_SKIP_CHECKPOINTS"
+_LOOP_SECONDS = 20.0  # a program ends within a second after its engine
 _STAND_IN = Path(__file__).parent / "plugins" / "pulumi-resource-stand-in"
 
 
@@ -70,8 +77,8 @@ class Outcome:
 
     @property
     def changed(self) -> dict[str, int]:
-        """What did not stay the same."""
-        return {key: count for key, count in self.changes.items() if key not in ("same", "read") and count}
+        """What did not stay the same. A reference to another stack is read and discarded, and changes nothing."""
+        return {key: count for key, count in self.changes.items() if key not in ("same", "read", "discard") and count}
 
 
 class World:
@@ -109,6 +116,8 @@ class World:
             "PULUMI_CONFIG_PASSPHRASE": "engine-tests",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The state is written once, at the end of an operation: half the time of an update.
+            SKIP_CHECKPOINTS: "true",
             "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
         }
 
@@ -119,9 +128,22 @@ class World:
         change(document["config"][PLATFORM_KEY])
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
+    @contextmanager
+    def impatient(self, seconds: float) -> Iterator[None]:
+        """Let the Kubernetes provider wait no longer than this for anything, for as long as the block lasts."""
+        self.environment[PATIENCE] = str(seconds)
+        yield
+        del self.environment[PATIENCE]
+
     def stack_file(self, name: str) -> StackFile:
         """The settings of a stack as they are in this world."""
         return load_stack_file(self.project / f"Pulumi.{name}.yaml")
+
+    def pulumi(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """The CLI beside the Automation API: somebody else at work on the same stacks."""
+        environment = {**os.environ, **self.environment, "PULUMI_HOME": str(self.folder / "home")}
+        command = [str(self.folder / "bin" / "pulumi"), "--non-interactive", *arguments]
+        return subprocess.Popen(command, cwd=self.project, env=environment, stdout=subprocess.DEVNULL)
 
     def stack(self, name: str, program: Callable[[], None] = main_program) -> "EngineStack":
         """A stack of this world, made in the backend when it is not there."""
@@ -132,20 +154,34 @@ class EngineStack:
     """One stack, driven through the Automation API."""
 
     def __init__(self, world: World, name: str, program: Callable[[], None]) -> None:
-        self._world, self.name = world, name
+        self._world, self.name, self._program = world, name, program
+        self._loop: asyncio.AbstractEventLoop | None = None
+        aws = world.stack_file(name).settings.aws
+        self._account = aws.account_id if aws else "none"
         workspace = LocalWorkspace(
             work_dir=str(world.project),
             pulumi_home=str(world.folder / "home"),
-            program=program,
-            env_vars={**world.environment, "AWS_ACCESS_KEY_ID": self._account()},
+            program=self._run,
+            env_vars=self._environment(),
             pulumi_command=PulumiCommand(root=str(world.folder)),
         )
         self.automation = Stack.create_or_select(name, workspace)
 
-    def _account(self) -> str:
-        """The account of the stack's settings, which stands for the right credentials (`aws_api`)."""
-        aws = self._world.stack_file(self.name).settings.aws
-        return aws.account_id if aws else "none"
+    def _environment(self) -> dict[str, str]:
+        """The world's, with credentials for the account of the stack's settings (`aws_api`)."""
+        return {**self._world.environment, "AWS_ACCESS_KEY_ID": self._account}
+
+    def failure(self, operation: str) -> str:
+        """What the user reads when an operation fails.
+
+        Raises:
+            AssertionError: when it does not fail.
+        """
+        try:
+            getattr(self, operation)()
+        except CommandError as error:
+            return str(error)
+        raise AssertionError(f"{operation} of {self.name} did not fail")
 
     def preview(self) -> Outcome:
         """What an update would do."""
@@ -172,6 +208,12 @@ class EngineStack:
             result = self.automation.destroy(color="never")
         return Outcome(_names(result.summary.resource_changes or {}), result.stdout + result.stderr)
 
+    def preview_destroy(self) -> Outcome:
+        """What a destroy would delete; `pulumi destroy` looks at this first."""
+        with self._inside():
+            result = self.automation.preview_destroy(color="never")
+        return Outcome(_names(result.change_summary), result.stdout + result.stderr)
+
     def resources(self) -> list[dict[str, Any]]:
         """The stack's resources, as its state holds them."""
         return list((self.automation.export_stack().deployment or {}).get("resources") or [])
@@ -183,16 +225,37 @@ class EngineStack:
     @contextmanager
     def _inside(self) -> Iterator[None]:
         """The language host runs a program in its project's folder, and so does this."""
+        self.automation.workspace.env_vars = self._environment()
         before = Path.cwd()
         os.chdir(self._world.project)
         try:
             yield
         finally:
             os.chdir(before)
+            if self._loop:
+                _close(self._loop)
+                self._loop = None
+
+    def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._program()
 
 
 def _names(changes: Any) -> dict[str, int]:  # the API gives plain names in one place and its own enum in another
     return {key.value if isinstance(key, OpType) else str(key): count for key, count in changes.items()}
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Let go of what a program left: the SDK does not when the engine ends first, after a failure."""
+    assert wait_for(lambda: not loop.is_running(), _LOOP_SECONDS)
+    if loop.is_closed():
+        return
+    loop.set_exception_handler(lambda *_: None)  # echoes of the failure that the engine has reported
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
 
 
 def _version(sdk: Any) -> str:

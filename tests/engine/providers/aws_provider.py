@@ -14,6 +14,8 @@ from tests.engine.providers.outside import Row
 from tests.engine.providers.serving import StandIn, serve
 from tests.engine.providers.values import Properties
 
+_MADE_UP = "__defaults"  # where the real provider keeps which inputs it filled in
+
 
 class AwsProvider(StandIn):
     """What exists is in the world's store, and nowhere else."""
@@ -36,16 +38,17 @@ class AwsProvider(StandIn):
         kind = _kind(change)
         inputs = dict(change.inputs)
         if kind.named and not inputs.get(kind.named):
-            # As the real provider does: the name of the program, and something that makes it unique.
+            # As the real provider does: the program's name, and something that makes it unique; and it remembers.
             inputs[kind.named] = change.old_inputs.get(kind.named) or f"{change.name}-{secrets.token_hex(4)[:7]}"
+            inputs[_MADE_UP] = [kind.named]
         found = misfits(schema_of(change.type_token), inputs)
         return inputs, found | faults(change.type_token, inputs, kind.longest, kind.named)
 
     def replacement(self, change: Change, properties: list[str]) -> Replacement:
         kind = _kind(change)
-        fixed = tuple(key for key in properties if key in kind.fixed)
-        # A new one beside the old one needs a name of its own, or an identifier that AWS makes.
-        return Replacement(fixed, delete_first=not kind.made and kind.named not in fixed)
+        # A new one beside the old one needs an identifier that AWS makes, or another name.
+        beside = bool(kind.made or _MADE_UP in change.inputs or kind.named in properties)
+        return Replacement(tuple(key for key in properties if key in kind.fixed), delete_first=not beside)
 
     def create(self, change: Change) -> tuple[str, Properties]:
         if change.preview:

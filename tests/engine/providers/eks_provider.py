@@ -55,7 +55,7 @@ class _Cluster:
         """Returns the component's URN, its outputs, and the URN of the cluster they come from."""
         request = self._request
         self._urn = self._register(
-            _CLUSTER, self._name, request.parent, custom=False, dependencies=list(request.dependencies)
+            _CLUSTER, self._name, request.parent, self._inputs, custom=False, dependencies=list(request.dependencies)
         ).urn
         cluster = self._cluster(self._service_role())
         outputs = plain(cluster.object)
@@ -191,6 +191,7 @@ class _Cluster:
             object=wire(inputs or {}),
             dependencies=dependencies or [],
             version=version,
+            protect=self._request.protect,  # children inherit it
             supportsPartialValues=True,
             aliasSpecs=True,
         )

@@ -38,6 +38,7 @@ class Outside:
         self.folder = folder
         self.journal = folder / "journal.jsonl"
         self.kubeconfig = folder / "kubeconfig"
+        self.hold = folder / "hold"  # while this file is there, no read is answered
         self._faults = folder / "faults.json"
         self._store = folder / "aws.sqlite"
 

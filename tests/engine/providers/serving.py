@@ -110,6 +110,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CreateResponse(id=identifier, properties=wire(outputs))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        while self.outside.hold.exists() and not self.cancelled.wait(0.1):
+            pass
         inputs, state = plain(request.inputs), plain(request.properties)
         change = Change(request.type, request.urn, request.name, inputs, request.id, state, inputs)
         found = self._answered(context, self.read, change)
