@@ -122,6 +122,45 @@ def test_mig_settings_of_a_chart_drain_the_nodes_that_carry_a_layout() -> None:
     assert (finding.effect, finding.measure.gpus) == (Effect.DRAIN, 16)
 
 
+# --- objects of Kubernetes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "effect"),
+    [
+        ("apps/v1:Deployment", "spec.selector.matchLabels.app", Effect.REPLACE),
+        ("apps/v1:Deployment", "spec.template.spec.serviceAccountName", Effect.RESTART),
+        ("apps/v1:Deployment", "spec.strategy.type", Effect.UPDATE),
+        ("apps/v1:StatefulSet", "spec.serviceName", Effect.REPLACE),
+        ("core/v1:Secret", "stringData.token", Effect.REPLACE),
+        ("core/v1:Service", "spec.clusterIP", Effect.REPLACE),
+        ("core/v1:Service", "spec.type", Effect.UPDATE),
+        ("core/v1:PersistentVolumeClaim", "spec.storageClassName", Effect.REPLACE),
+        ("core/v1:Namespace", "metadata.labels.team", Effect.UPDATE),
+        ("core/v1:Namespace", "metadata.name", Effect.REPLACE),
+        ("policy/v1:PodDisruptionBudget", "spec.maxUnavailable", Effect.UPDATE),
+        ("helm.sh/v3:Release", "namespace", Effect.REPLACE),
+        ("helm.sh/v3:Release", "values.replicas", Effect.UPGRADE),
+        ("helm.sh/v3:Release", "timeout", Effect.UPDATE),
+        ("acme.io/v1:Widget", "metadata.annotations.a", Effect.UPDATE),
+        ("acme.io/v1:Widget", "spec.size", Effect.NOT_KNOWN),
+    ],
+)
+def test_a_field_of_an_object(kind: str, field: str, effect: Effect) -> None:
+    def with_value(value: str) -> PlannedResource:
+        inputs: Any = {"apiVersion": "v1", "kind": kind.partition(":")[2], "metadata": {"name": "x"}}
+        *parents, last = field.split(".")
+        place = inputs
+        for key in parents:
+            place = place.setdefault(key, {})
+        place[last] = value
+        return resource("x", type_token=f"kubernetes:{kind}", inputs=inputs)
+
+    finding = only(plan(with_value("a")), plan(with_value("b")))
+
+    assert (finding.effect, finding.changes[0].path) == (effect, field)
+
+
 # --- what nobody knows ------------------------------------------------------------------------------------------------
 
 
