@@ -16,6 +16,10 @@ STACK_LABEL = "gpu-platform/stack"
 GPU_TAINT = "nvidia.com/gpu"
 GPU_RESOURCE = "nvidia.com/gpu"
 
+# What the EFA device plugin calls one EFA interface, and what kubelet calls the 2 MiB pages that the EFA driver keeps.
+EFA_RESOURCE = "vpc.amazonaws.com/efa"
+HUGE_PAGES_RESOURCE = "hugepages-2Mi"
+
 # Labels that Karpenter puts on its nodes.
 NODEPOOL_LABEL = "karpenter.sh/nodepool"
 CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"

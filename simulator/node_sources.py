@@ -161,14 +161,20 @@ class KarpenterNodes:
         file = layout.folder / f"instance-types-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
         if not file.exists():
             write_whole(file, text)
-        static = any((item.body.get("spec") or {}).get("replicas") for item in self._plan if item.kind == "NodePool")
+        gates = {
+            "ReservedCapacity": True,
+            "StaticCapacity": any(
+                (item.body.get("spec") or {}).get("replicas") for item in self._plan if item.kind == "NodePool"
+            ),
+            "NodeOverlay": any(item.kind == "NodeOverlay" for item in self._plan),
+        }
         arguments = (
             f"--instance-types-file-path={file}",
             "--disable-leader-election=true",  # it is alone
             f"--batch-idle-duration={self._batch_seconds}s",
             f"--batch-max-duration={self._batch_seconds * 10}s",  # ten times the idle time, as by default
             f"--preference-policy={KARPENTER_PREFERENCE_POLICY}",
-            f"--feature-gates=ReservedCapacity=true,StaticCapacity={str(static).lower()}",
+            f"--feature-gates={','.join(f'{gate}={str(on).lower()}' for gate, on in gates.items())}",
         )
         return Start(KARPENTER.name, arguments, {"KUBECONFIG": str(layout.kubeconfig)})
 

@@ -41,6 +41,7 @@ _UNKNOWN_USD = 1000.0
 _MANY = 1000
 
 Json = dict[str, Any]
+Size = Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ def instance_types(manifests: Iterable[Manifest]) -> list[Json]:
     pools = node_pools(manifests)
     places = _places(pools)
     reservations = reservations_of(manifests)
-    classes = _classes_by_type(pools)
-    return [_instance_type(shape, classes.get(shape.name, []), places, reservations) for shape in shapes()]
+    sizes = _sizes_by_type(pools)
+    return [_instance_type(shape, sizes[shape.name], places, reservations) for shape in shapes()]
 
 
 def instance_types_file(manifests: Iterable[Manifest]) -> str:
@@ -90,13 +91,9 @@ def reservations_of(manifests: Iterable[Manifest]) -> list[Reservation]:
 
 
 def size_conflicts(manifests: Iterable[Manifest]) -> list[str]:
-    """Instance types to which the pools' classes give different sizes; every node of one shows the smallest."""
-    classes = _classes_by_type(node_pools(manifests))
-    return [
-        shape.name
-        for shape in shapes()
-        if any(shape.allocatable(item) != shape.allocatable(classes[shape.name][0]) for item in classes[shape.name])
-    ]
+    """Instance types to which the pools' classes and overlays give different sizes; every node of one shows one."""
+    sizes = _sizes_by_type(node_pools(manifests))
+    return [shape.name for shape in shapes() if len(sizes[shape.name]) > 1]
 
 
 def _terms(node_class: Manifest) -> list[Json]:
@@ -118,24 +115,24 @@ def _places(pools: Sequence[NodePool]) -> list[Place]:
     return list(dict.fromkeys(found))
 
 
-def _classes_by_type(pools: Sequence[NodePool]) -> dict[str, list[NodeClass]]:
-    """The classes of the pools that could start each type, without repetition."""
-    classes: dict[str, list[NodeClass]] = {shape.name: [] for shape in shapes()}
+def _sizes_by_type(pools: Sequence[NodePool]) -> dict[str, list[Size]]:
+    """What pods can have on each type, in every pool that could start it, without repetition."""
+    sizes: dict[str, list[Size]] = {shape.name: [] for shape in shapes()}
     for pool in pools:
-        for name in dict.fromkeys(offer.shape.name for offer in offers_of(pool)):
-            if pool.node_class not in classes[name]:
-                classes[name].append(pool.node_class)
-    return classes
+        for offer in offers_of(pool):
+            if offer.allocatable not in sizes[offer.shape.name]:
+                sizes[offer.shape.name].append(offer.allocatable)
+    return sizes
 
 
 def _instance_type(
-    shape: Shape, classes: Sequence[NodeClass], places: Sequence[Place], reservations: Sequence[Reservation]
+    shape: Shape, sizes: Sequence[Size], places: Sequence[Place], reservations: Sequence[Reservation]
 ) -> Json:
     return {
         "name": shape.name,
         "architecture": shape.arch,
         "operatingSystems": ["linux"],
-        "resources": _resources(shape, classes or [NodeClass("")]),
+        "resources": _resources(shape, sizes),
         "offerings": [
             offering
             for place in places
@@ -149,11 +146,16 @@ def _is_offered(shape: Shape, place: Place) -> bool:
     return not (shape.gpus and place.exact) or place.zone_id in zones_offering(shape.name, place.region)
 
 
-def _resources(shape: Shape, classes: Sequence[NodeClass]) -> dict[str, str]:
-    """What pods can have on the smallest node that any of the classes makes of it, and the provider's overhead."""
-    sizes = [shape.allocatable(item) for item in classes]
-    smallest = {key: min(size.get(key, Decimal(0)) for size in sizes) for key in sizes[0]}
-    amounts = {key: amount + _OVERHEAD.get(key, 0) for key, amount in smallest.items() if amount}
+def _resources(shape: Shape, sizes: Sequence[Size]) -> dict[str, str]:
+    """What pods can have on the smallest node that any pool makes of it, and the provider's overhead.
+
+    What only some pools have, by a NodeOverlay, all nodes of the type have here: the file knows no pools.
+    """
+    plain = shape.allocatable(NodeClass(""))
+    smallest = {key: min(size.get(key, Decimal(0)) for size in sizes) for key in plain} if sizes else plain
+    overlaid = {key for size in sizes for key in size} - plain.keys()
+    most = {key: max(size.get(key, Decimal(0)) for size in sizes) for key in sorted(overlaid)}
+    amounts = {key: amount + _OVERHEAD.get(key, 0) for key, amount in {**smallest, **most}.items() if amount}
     return {key: f"{int(amount * 1000)}m" if key == "cpu" else str(int(amount)) for key, amount in amounts.items()}
 
 

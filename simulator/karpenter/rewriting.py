@@ -96,7 +96,7 @@ def changes(manifests: Iterable[Manifest]) -> list[Rewritten]:
         assumed = f"at most {reservation.machines}, the pool's limit, of any type of it; EC2 alone knows type and size"
         found.append(Rewritten("NodePool", reservation.pools, f"capacity reservation {reservation.id}", assumed))
     if conflicts := size_conflicts(manifests):
-        found.append(Rewritten("instance type", tuple(conflicts), "sizes that differ by class", "the smallest of them"))
+        found.append(Rewritten("instance type", tuple(conflicts), "sizes that differ", "the smallest of them"))
     return found
 
 

@@ -10,12 +10,13 @@ from infra.planning.placement.matching import Match, match
 from infra.planning.placement.offers import Offer, offers_of
 from infra.planning.placement.packing import Packing, PlannedNode, Unplaced, pack
 from infra.planning.placement.pods import PodDemand, pod_demands
-from infra.planning.placement.pools import NodeClass, NodePool, Requirement, Taint, Toleration, node_pools
+from infra.planning.placement.pools import NodeClass, NodeOverlay, NodePool, Requirement, Taint, Toleration, node_pools
 from infra.planning.placement.quantities import quantity, show_quantity
 
 __all__ = [
     "Match",
     "NodeClass",
+    "NodeOverlay",
     "NodePool",
     "Offer",
     "Packing",

@@ -96,7 +96,9 @@ def offers_of(pool: NodePool, region: str = "", wanted: Iterable[Requirement] = 
             for capacity_type in CAPACITY_ORDER:
                 labels = {**shape.labels, **_place_labels(place), **chosen, CAPACITY_TYPE: capacity_type}
                 if _sold(shape, capacity_type, pool) and _meets(labels, pool.requirements):
-                    found.append(Offer(shape, capacity_type, place, labels, capacity, allocatable))
+                    more = _overlaid(pool, labels)
+                    left = _without_huge_pages(allocatable, more)
+                    found.append(Offer(shape, capacity_type, place, labels, {**capacity, **more}, {**left, **more}))
     return sorted(found, key=lambda offer: (*offer.rank, offer.place.zone_id))
 
 
@@ -119,6 +121,24 @@ def places_of(pool: NodePool, region: str = "") -> list[Place]:
 def names_place(pool: NodePool) -> bool:
     """Whether the pool itself says in which region or zones its nodes are."""
     return any(_values(pool, key) for key in (ZONE_ID, ZONE, REGION))
+
+
+def _overlaid(pool: NodePool, labels: Mapping[str, str]) -> dict[str, Decimal]:
+    """What the plan's NodeOverlays add to a node with these labels."""
+    added: dict[str, Decimal] = {}
+    for overlay in pool.overlays:
+        if _meets(labels, overlay.requirements):
+            added = {**overlay.capacity, **added}
+    return added
+
+
+def _without_huge_pages(allocatable: Mapping[str, Decimal], added: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+    """Allocatable memory less the huge pages set aside: kubelet takes them off (pkg/kubelet/nodestatus, MachineInfo).
+
+    Karpenter 1.14 does not know of it: a pod that fits only without them would get one node after the other.
+    """
+    pages = sum((amount for key, amount in added.items() if key.startswith("hugepages-")), Decimal(0))
+    return {**allocatable, "memory": allocatable["memory"] - pages} if pages else allocatable
 
 
 def _values(pool: NodePool, key: str) -> tuple[str, ...]:

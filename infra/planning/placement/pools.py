@@ -96,6 +96,22 @@ class NodeClass:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeOverlay:
+    """What an operator tells Karpenter about nodes beyond what EC2 says (`karpenter.sh/v1alpha1`).
+
+    Attributes:
+        weight: where two speak of one resource the greater weight wins, then the name; 0 when not set.
+        requirements: the nodes it speaks of.
+        capacity: resources they have besides; never cpu, memory, ephemeral-storage or pods (its CRD).
+    """
+
+    name: str
+    weight: int
+    requirements: tuple[Requirement, ...]
+    capacity: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
 class NodePool:
     """A Karpenter NodePool.
 
@@ -105,6 +121,7 @@ class NodePool:
         limits: most of each resource that its nodes may have together; `nodes` counts them.
         replicas: number of nodes of a static pool, None for one that follows the pods.
         node_class: its EC2NodeClass; one with Karpenter's defaults when the plan has none of that name.
+        overlays: every NodeOverlay of the plan, the one that wins first.
     """
 
     name: str
@@ -116,6 +133,7 @@ class NodePool:
     limits: Mapping[str, Decimal] = field(default_factory=dict)
     replicas: int | None = None
     node_class: NodeClass = NodeClass("")
+    overlays: tuple[NodeOverlay, ...] = ()
 
 
 def node_pools(manifests: Iterable[Manifest]) -> list[NodePool]:
@@ -124,7 +142,9 @@ def node_pools(manifests: Iterable[Manifest]) -> list[NodePool]:
     classes = {
         item.name: _node_class(item.body) for item in manifests if _is(item, "karpenter.k8s.aws/", "EC2NodeClass")
     }
-    pools = [_pool(item.body, classes) for item in manifests if _is(item, "karpenter.sh/", "NodePool")]
+    overlays = [_overlay(item.body) for item in manifests if _is(item, "karpenter.sh/", "NodeOverlay")]
+    overlays.sort(key=lambda item: (-item.weight, item.name))
+    pools = [_pool(item.body, classes, tuple(overlays)) for item in manifests if _is(item, "karpenter.sh/", "NodePool")]
     return sorted(pools, key=lambda pool: (-pool.weight, pool.name))
 
 
@@ -137,7 +157,17 @@ def _is(manifest: Manifest, group: str, kind: str) -> bool:
     return manifest.kind == kind and manifest.api_version.startswith(group)
 
 
-def _pool(body: Mapping[str, Any], classes: Mapping[str, NodeClass]) -> NodePool:
+def _overlay(body: Mapping[str, Any]) -> NodeOverlay:
+    spec = body["spec"]
+    return NodeOverlay(
+        name=str(body["metadata"]["name"]),
+        weight=int(spec.get("weight") or 0),
+        requirements=tuple(requirement(item) for item in spec["requirements"]),
+        capacity={key: quantity(value) for key, value in (spec.get("capacity") or {}).items()},
+    )
+
+
+def _pool(body: Mapping[str, Any], classes: Mapping[str, NodeClass], overlays: tuple[NodeOverlay, ...]) -> NodePool:
     spec = body.get("spec") or {}
     template = spec.get("template") or {}
     node = template.get("spec") or {}
@@ -152,6 +182,7 @@ def _pool(body: Mapping[str, Any], classes: Mapping[str, NodeClass]) -> NodePool
         limits={key: quantity(value) for key, value in (spec.get("limits") or {}).items()},
         replicas=int(spec["replicas"]) if spec.get("replicas") is not None else None,
         node_class=classes.get(class_name, NodeClass(class_name)),
+        overlays=overlays,
     )
 
 

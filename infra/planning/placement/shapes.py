@@ -13,11 +13,12 @@ from decimal import Decimal
 from functools import cache
 
 from infra.catalog.instances import GpuInstanceType, gpu_instance_types
+from infra.conventions import EFA_RESOURCE, GPU_RESOURCE
 from infra.planning.placement.general import GENERAL_INSTANCE_TYPES, GeneralInstanceType
 from infra.planning.placement.pools import NodeClass
 
-GPU = "nvidia.com/gpu"
-EFA = "vpc.amazonaws.com/efa"
+GPU = GPU_RESOURCE
+EFA = EFA_RESOURCE
 
 _MIB = 1024**2
 _GIB = 1024**3
