@@ -205,6 +205,7 @@ def _whole(settings: PlatformSettings) -> Draft:
         destroy=settings.destroy,
         node_pools=tuple(enumerate(settings.node_pools)),
         models=tuple(enumerate(settings.models)),
+        storage=settings.storage,
         pool_names=frozenset(pool.name for pool in settings.node_pools),
         named_pools=tuple(
             (index, position, name)

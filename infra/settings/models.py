@@ -88,6 +88,8 @@ class ModelSettings(Settings):
     """Size of the checkpoint in GiB, needed where the catalogue does not know the model."""
     gated: Flag = False
     """Whether downloading needs the Hugging Face token (the secret `gpu-platform:huggingFaceToken`)."""
+    weights: ObjectName | None = None
+    """Store under storage.weights it loads from; none means that each server downloads into its own node."""
     namespace: DnsLabel = "models"
     """Namespace it runs in."""
     engine: Literal["vllm"] = "vllm"

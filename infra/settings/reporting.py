@@ -2,7 +2,6 @@
 
 import json
 import re
-import types
 import typing
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.errors import Problem, printable
+from infra.settings.unions import KIND, class_at, without_kinds
 from infra.settings.values import did_you_mean
 
 SHOWN_LENGTH = 80
@@ -81,18 +81,30 @@ def _number_text(value: object) -> str:
 
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
-    loc = _loc(details["loc"])
+    exact = _loc(details["loc"])
+    loc = without_kinds(model, exact)
+    if kind.startswith("union_tag"):
+        return _unknown_kind(loc, context, details["input"])
     path, found = path_text(loc) or WHOLE, shown(details["input"])
     if kind == "not_accepted":
         return Problem(path, found, context["accepted"], context["mend"], keys=loc)
     if kind == "extra_forbidden":
-        accepted = _keys_at(model, loc[:-1])
+        accepted = _keys_at(model, exact[:-1])
         mend = did_you_mean(str(loc[-1]), accepted, "remove it")
         return Problem(path, "an unknown key", f"one of: {', '.join(accepted)}", mend, keys=loc)
     if kind == "missing":
-        return Problem(path, "nothing", _described(_annotation_at(model, loc)), f"add {loc[-1]}", keys=loc)
+        return Problem(path, "nothing", _described(_annotation_at(model, exact)), f"add {loc[-1]}", keys=loc)
     accepted_text, mend = _accepted(kind, context, details["input"])
     return Problem(path, found, accepted_text, mend, keys=loc)
+
+
+def _unknown_kind(loc: tuple[int | str, ...], context: dict[str, Any], given: object) -> Problem:
+    """A kind that is misspelt, or that is not there."""
+    tag = given.get(KIND) if isinstance(given, dict) else None
+    words = re.findall(r"'([^']+)'", context.get("expected_tags", ""))
+    accepted = f"one of: {', '.join(words)}" if words else f"a mapping with a {KIND}"
+    mend = did_you_mean(str(tag), words, "choose one of these") if tag else f"add {KIND}"
+    return Problem(path_text([*loc, KIND]), shown(tag), accepted, mend, keys=(*loc, KIND))
 
 
 def _loc(loc: Sequence[int | str]) -> tuple[int | str, ...]:
@@ -147,41 +159,15 @@ def _mend_type(kind: str, found: object) -> str:
 
 def _keys_at(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
     """The keys the schema accepts at `loc`."""
-    current: type[BaseModel] = model
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        for name, info in current.model_fields.items():
-            if part == (info.alias or name):
-                nested = _model_in(info.annotation)
-                if nested is None:
-                    return []
-                current = nested
-    return [info.alias or name for name, info in current.model_fields.items()]
-
-
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    """The settings class inside `X`, `X | None` or `tuple[X, ...]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if typing.get_origin(annotation) in (tuple, typing.Union, types.UnionType, typing.Annotated):
-        for inner in typing.get_args(annotation):
-            found = _model_in(inner)
-            if found is not None:
-                return found
-    return None
+    found = class_at(model, loc)
+    return [info.alias or name for name, info in found.model_fields.items()] if found else []
 
 
 def _annotation_at(model: type[BaseModel], loc: Sequence[int | str]) -> object:
     """The type the schema wants at `loc`."""
-    current: type[BaseModel] = model
-    annotation: object = model
-    for part in loc:
-        for name, info in current.model_fields.items():
-            if part == (info.alias or name):
-                annotation = info.annotation
-                current = _model_in(annotation) or current
-    return annotation
+    above = class_at(model, loc[:-1])
+    fields = above.model_fields.items() if above else ()
+    return next((info.annotation for name, info in fields if loc[-1] == (info.alias or name)), None)
 
 
 def _described(annotation: object) -> str:

@@ -9,6 +9,7 @@ from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.registry import RegistrySettings
+from infra.settings.storage import StorageSettings
 from infra.settings.target import LAYERS, AwsSettings, Layer, Stage, Target
 from infra.settings.values import Settings
 
@@ -40,3 +41,5 @@ class PlatformSettings(Settings):
     """GPU node pools."""
     models: tuple[ModelSettings, ...] = ()
     """Models to serve."""
+    storage: StorageSettings = StorageSettings()
+    """Where weights and checkpoints lie; without it each engine downloads for itself."""

@@ -7,6 +7,7 @@ from infra.settings.destroy import DestroySettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
+from infra.settings.storage import StorageSettings
 from infra.settings.target import AwsSettings, Stage, Target
 
 
@@ -29,6 +30,7 @@ class Draft:
     destroy: DestroySettings | None = None
     node_pools: tuple[tuple[int, NodePoolSettings], ...] = ()
     models: tuple[tuple[int, ModelSettings], ...] = ()
+    storage: StorageSettings | None = None
     pool_names: frozenset[str] | None = None
     named_pools: tuple[tuple[int, int, str], ...] = ()
     broken_areas: frozenset[str] = frozenset()

@@ -1,0 +1,1 @@
+"""Where model weights and checkpoints lie, and the Job that brings a model there."""
