@@ -204,6 +204,7 @@ def _whole(settings: PlatformSettings) -> Draft:
         cluster=settings.cluster,
         destroy=settings.destroy,
         node_pools=tuple(enumerate(settings.node_pools)),
+        fabric=settings.fabric,
         models=tuple(enumerate(settings.models)),
         storage=settings.storage,
         pool_names=frozenset(pool.name for pool in settings.node_pools),

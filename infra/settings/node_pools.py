@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from infra.catalog.instances import GpuInstanceType, gpu_instance_types, instance_types_with
+from infra.settings.fabric import PoolFabric
 from infra.settings.values import (
     AmiAlias,
     Duration,
@@ -106,7 +107,11 @@ class NodePoolSettings(Settings):
     static_nodes: Positive | None = None
     """Keep exactly this many nodes, whatever pods ask (Karpenter's static capacity); then weight has no meaning."""
     placement_group: str | None = None
-    """Name of a cluster placement group for the nodes, which then stand in one zone."""
+    """Name of a cluster placement group for the nodes, which then stand in one zone. One under
+    `fabric.placementGroups` is created, any other must be there."""
+    fabric: PoolFabric = "none"
+    """How pods of different nodes talk. none: the pod network. efa: RDMA over every EFA interface of the machine, in
+    one zone. host-network: training pods share the network of their node; for launchers that demand it."""
     topology_manager: Literal["best-effort", "restricted", "single-numa-node"] | None = None
     """kubelet's topology manager: GPU, CPU and network card of a pod on the same NUMA node."""
     max_pods: Positive | None = None
@@ -165,6 +170,11 @@ class NodePoolSettings(Settings):
         if self.parallel_image_pull is not None:
             return self.parallel_image_pull
         return all(item.vcpu >= 8 for item in self.candidates)
+
+    @property
+    def needs_node_overlay(self) -> bool:
+        """Whether Karpenter must be told of resources that EC2 does not list: the huge pages of EFA."""
+        return self.fabric == "efa"
 
     @property
     def largest_gpu_count(self) -> int:

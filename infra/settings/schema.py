@@ -5,6 +5,7 @@ from pydantic import Field
 from infra.settings.cluster import ClusterSettings
 from infra.settings.cpu_pool import CpuPoolSettings
 from infra.settings.destroy import DestroySettings
+from infra.settings.fabric import FabricSettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
@@ -39,6 +40,8 @@ class PlatformSettings(Settings):
     """How the environment ends."""
     node_pools: tuple[NodePoolSettings, ...] = ()
     """GPU node pools."""
+    fabric: FabricSettings = FabricSettings()
+    """What the pools' networks share, and SR-IOV for nodes outside EC2."""
     models: tuple[ModelSettings, ...] = ()
     """Models to serve."""
     storage: StorageSettings = StorageSettings()

@@ -7,7 +7,7 @@ A check says nothing about what it cannot see.
 from collections.abc import Callable, Iterator
 
 from infra.errors import Problem
-from infra.settings.checks import access, places, workloads
+from infra.settings.checks import access, fabric, places, workloads
 from infra.settings.checks.draft import Draft
 
 CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
@@ -24,6 +24,11 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     places.pool_zones_in_network,
     places.machines_offered,
     places.reservations_in_pool,
+    fabric.efa_machines,
+    fabric.fabric_in_one_zone,
+    fabric.host_network_for_training,
+    fabric.placement_groups_are_used,
+    fabric.hybrid_networks_apart,
     workloads.unique_names,
     workloads.known_pools,
     workloads.pools_for_inference,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from infra.settings.cluster import ClusterSettings
 from infra.settings.destroy import DestroySettings
+from infra.settings.fabric import FabricSettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
@@ -29,6 +30,7 @@ class Draft:
     cluster: ClusterSettings | None = None
     destroy: DestroySettings | None = None
     node_pools: tuple[tuple[int, NodePoolSettings], ...] = ()
+    fabric: FabricSettings | None = None
     models: tuple[tuple[int, ModelSettings], ...] = ()
     storage: StorageSettings | None = None
     pool_names: frozenset[str] | None = None
