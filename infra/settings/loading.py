@@ -203,6 +203,8 @@ def _whole(settings: PlatformSettings) -> Draft:
         network=settings.network,
         cluster=settings.cluster,
         destroy=settings.destroy,
+        gpu_operator=settings.gpu_operator,
+        mig_layouts=settings.mig_layouts,
         node_pools=tuple(enumerate(settings.node_pools)),
         fabric=settings.fabric,
         models=tuple(enumerate(settings.models)),

@@ -104,6 +104,8 @@ class ModelSettings(Settings):
     """Servers at start."""
     tensor_parallel: Positive = 1
     """GPUs of one server, all on one node."""
+    mig: str | None = None
+    """MIG profile of one server, such as 3g.40gb. Default: the profile of its pools where they have only one."""
     max_model_len: Positive | None = None
     """Longest context in tokens; default: what the model states."""
     gpu_memory_utilization: Annotated[StrictFloat, Field(gt=0, lt=1)] = 0.92

@@ -5,7 +5,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from infra.catalog.instances import GpuInstanceType, gpu_instance_types, instance_types_with
+from infra.catalog.mig import MigGpu, mig_gpu_of
 from infra.settings.fabric import PoolFabric
+from infra.settings.partitioning import Partition
 from infra.settings.values import (
     AmiAlias,
     Duration,
@@ -124,6 +126,8 @@ class NodePoolSettings(Settings):
     """Labels on the nodes, beyond those the platform sets."""
     taints: tuple[Taint, ...] = ()
     """Taints on the nodes, beyond nvidia.com/gpu and the purpose."""
+    partition: Partition | None = None
+    """How each GPU is divided: by MIG, time slicing or MPS. Default: whole GPUs."""
     limits: Limits
     """How much the pool may start."""
     disruption: Disruption = Disruption()
@@ -175,6 +179,12 @@ class NodePoolSettings(Settings):
     def needs_node_overlay(self) -> bool:
         """Whether Karpenter must be told of resources that EC2 does not list: the huge pages of EFA."""
         return self.fabric == "efa"
+
+    @property
+    def mig_gpu(self) -> MigGpu | None:
+        """The GPU with MIG that all its machines have; None where one has another or none."""
+        found = [mig_gpu_of(machine) for machine in self.candidates]
+        return found[0] if len({gpu.name if gpu else "" for gpu in found}) == 1 else None
 
     @property
     def largest_gpu_count(self) -> int:

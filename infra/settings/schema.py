@@ -9,6 +9,7 @@ from infra.settings.fabric import FabricSettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
+from infra.settings.partitioning import GpuOperatorSettings, MigLayoutSettings
 from infra.settings.registry import RegistrySettings
 from infra.settings.storage import StorageSettings
 from infra.settings.target import LAYERS, AwsSettings, Layer, Stage, Target
@@ -38,6 +39,10 @@ class PlatformSettings(Settings):
     """Container images."""
     destroy: DestroySettings = DestroySettings()
     """How the environment ends."""
+    gpu_operator: GpuOperatorSettings = GpuOperatorSettings()
+    """NVIDIA's GPU operator."""
+    mig_layouts: tuple[MigLayoutSettings, ...] = ()
+    """Mixtures of MIG slices that node pools name."""
     node_pools: tuple[NodePoolSettings, ...] = ()
     """GPU node pools."""
     fabric: FabricSettings = FabricSettings()

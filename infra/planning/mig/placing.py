@@ -37,9 +37,9 @@ def why_impossible(gpu: MigGpu, devices: Mapping[str, int], *, places: bool = Tr
     Args:
         places: whether to search for places; without, only what can be counted is judged.
     """
-    faults = [*_foreign(gpu, devices)]
+    faults = list(_foreign(gpu, devices))
     if not faults:
-        faults = [*_counted(gpu, devices)]
+        faults = list(_counted(gpu, devices))
     if not faults and places and placements(gpu, devices) is None:
         faults = [
             f"{shown(devices)} leave no place for each: {_starts(gpu, devices)} of its {gpu.memory_units} memory units"
@@ -53,11 +53,12 @@ def shown(devices: Mapping[str, int]) -> str:
 
 
 def _foreign(gpu: MigGpu, devices: Mapping[str, int]) -> Iterator[str]:
-    for name in devices:
-        if name not in gpu.profiles:
-            others = ", ".join(other.product for other in gpus_with(name))
-            of = f"a profile of {others}" if others else "no profile of any GPU"
-            yield f"{name} is {of}; {gpu.product} has {', '.join(gpu.profiles)}"
+    names = sorted(name for name in devices if name not in gpu.profiles)
+    if names:
+        others = dict.fromkeys(other.product for name in names for other in gpus_with(name))
+        of = f"of {', '.join(others)}" if others else "of no GPU"
+        many = "are profiles" if len(names) > 1 else "is a profile"
+        yield f"{', '.join(names)} {many} {of}; {gpu.product} has {', '.join(gpu.profiles)}"
 
 
 def _counted(gpu: MigGpu, devices: Mapping[str, int]) -> Iterator[str]:

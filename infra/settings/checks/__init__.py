@@ -7,7 +7,7 @@ A check says nothing about what it cannot see.
 from collections.abc import Callable, Iterator
 
 from infra.errors import Problem
-from infra.settings.checks import access, fabric, places, workloads
+from infra.settings.checks import access, fabric, model_slices, partitions, places, workloads
 from infra.settings.checks.draft import Draft
 
 CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
@@ -39,6 +39,21 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     workloads.traffic_fits_capacity,
     workloads.drain_fits,
     workloads.destroy_waits_for_requests,
+    partitions.layouts_named_once,
+    partitions.layout_profiles_known,
+    partitions.gpus_have_mig,
+    partitions.layouts_fit,
+    partitions.single_is_uniform,
+    partitions.no_sharing_in_production,
+    partitions.operator_installed,
+    partitions.consolidation_waits,
+    partitions.claims_on_static_pools,
+    model_slices.same_kind_of_share,
+    model_slices.no_models_by_claim,
+    model_slices.one_slice_a_server,
+    model_slices.profile_in_layout,
+    model_slices.weights_fit_slice,
+    model_slices.shares_of_memory,
 )
 
 

@@ -8,6 +8,7 @@ from infra.settings.fabric import FabricSettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
+from infra.settings.partitioning import GpuOperatorSettings, MigLayoutSettings
 from infra.settings.storage import StorageSettings
 from infra.settings.target import AwsSettings, Stage, Target
 
@@ -29,6 +30,8 @@ class Draft:
     network: NetworkSettings | None = None
     cluster: ClusterSettings | None = None
     destroy: DestroySettings | None = None
+    gpu_operator: GpuOperatorSettings | None = None
+    mig_layouts: tuple[MigLayoutSettings, ...] | None = None
     node_pools: tuple[tuple[int, NodePoolSettings], ...] = ()
     fabric: FabricSettings | None = None
     models: tuple[tuple[int, ModelSettings], ...] = ()
