@@ -1,48 +1,38 @@
-"""The Kubernetes cluster of a world: the embedded control plane with all controllers, and simulated nodes."""
+"""The Kubernetes cluster of a world: a throw-away environment with all controllers, and simulated nodes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from infra.plan import Manifest
-from infra.progress import SilentProgress
-from simulator import control_plane
 from simulator.apply import apply_definitions
 from simulator.client import Client, Json, wait_for
 from simulator.crds import custom_resource_definitions
-from simulator.folders import Layout
+from simulator.environment import Throwaway
 from simulator.node_objects import put_nodes, remove_nodes
 from simulator.nodes import nodes_for
-from simulator.state import State
 from simulator.status import read_nodes
-from simulator.toolchain import ensure_tools
 
 _BUILT_IN = {"default", "kube-system", "kube-public", "kube-node-lease"}
 _READY_SECONDS = 60.0
+_CONTEXT = "gpu-platform-local"  # as `make up` calls it, and Pulumi.local.yaml expects it
 
 
 class EngineCluster:
-    """A real API server with scheduler, controller-manager and kwok."""
+    """A real API server with scheduler, controller-manager and kwok. Worlds use it one after the other."""
 
-    def __init__(self, folder: Path) -> None:
-        progress = SilentProgress()
-        folder.mkdir(parents=True, mode=0o700)
-        self.layout, self._state = Layout(folder), State()
-        tools = ensure_tools(progress)
-        try:
-            self.client: Client = control_plane.start_api(self.layout, self._state, tools, progress)
-            control_plane.start_controllers(self.layout, self._state, tools, progress)
-        except BaseException:
-            self.stop()
-            raise
+    def __init__(self, environment: Throwaway) -> None:
+        self._environment = environment
+        self.sweep()
 
     @property
-    def kubeconfig(self) -> Path:
-        """Kubeconfig of its administrator."""
-        return self.layout.kubeconfig
+    def client(self) -> Client:
+        """Its administrator."""
+        return self._environment.client
 
-    def stop(self) -> None:
-        """End its processes."""
-        control_plane.stop_all(self.layout, self._state)
+    @property
+    def kubeconfig(self) -> str:
+        """Content of a kubeconfig for its administrator."""
+        text = self._environment.kubeconfig.read_text(encoding="utf-8")
+        return text.replace(f"gpu-platform-{self._environment.kubeconfig.parent.name}", _CONTEXT)
 
     def install_definitions(self) -> None:
         """The CRDs, where no release of the program brings them."""
@@ -54,20 +44,28 @@ class EngineCluster:
         assert wait_for(lambda: all(node.ready for node in read_nodes(self.client)), _READY_SECONDS)
 
     def sweep(self) -> None:
-        """Take nodes and CRDs away, so that the next world finds a new cluster."""
+        """Take everything away, so that the next world finds a new cluster, also after a test that failed."""
+        namespaces = [f"/api/v1/namespaces/{name}" for name in self._names("v1", "Namespace") if name not in _BUILT_IN]
+        releases = [f"/api/v1/namespaces/kube-system/secrets/{name}" for name in self._releases()]
         remove_nodes(self.client, [node.name for node in read_nodes(self.client)])
         path = self.client.path("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-        for item in self.client.items(path):
-            self.client.delete(f"{path}/{item['metadata']['name']}")
+        definitions = [f"{path}/{item['metadata']['name']}" for item in self._definitions()]
+        gone = [*namespaces, *releases, *definitions]
+        for item in gone:
+            self.client.delete(item)
+        assert wait_for(lambda: not any(self.client.exists(item) for item in gone), _READY_SECONDS)
 
     def left(self) -> list[str]:
         """What an environment put there and did not take away again."""
         found = [f"Namespace {name}" for name in self._names("v1", "Namespace") if name not in _BUILT_IN]
-        found += [f"release {name}" for name in self._names("v1", "Secret", "kube-system")]
+        found += [f"release {name}" for name in self._releases()]
         for kind, version in (("NodePool", "karpenter.sh/v1"), ("EC2NodeClass", "karpenter.k8s.aws/v1")):
             if any(item["spec"]["names"]["kind"] == kind for item in self._definitions()):
                 found += [f"{kind} {name}" for name in self._names(version, kind)]
         return found
+
+    def _releases(self) -> list[str]:
+        return [name for name in self._names("v1", "Secret", "kube-system") if name.startswith("sh.helm.release.")]
 
     def _definitions(self) -> list[Json]:
         return self.client.items(self.client.path("apiextensions.k8s.io/v1", "CustomResourceDefinition"))

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra.progress import SilentProgress
+from simulator.environment import throwaway
 from tests.engine.aws_api import aws_api
 from tests.engine.cluster import EngineCluster
 from tests.engine.toolbox import pulumi_cli
@@ -18,12 +20,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
 
 
 @pytest.fixture(scope="session")
-def engine_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineCluster]:
+def engine_cluster() -> Iterator[EngineCluster]:
     """The one API server of all worlds, which come one after the other."""
-    # The folder's name makes the context of the kubeconfig, the one that `make up` writes for local.
-    cluster = EngineCluster(tmp_path_factory.mktemp("engine") / "local")
-    yield cluster
-    cluster.stop()
+    with throwaway(SilentProgress()) as environment:
+        yield EngineCluster(environment)
 
 
 @pytest.fixture(scope="module")

@@ -27,14 +27,10 @@ def local(world: World) -> EngineStack:
 @pytest.fixture
 def away(world: World) -> Iterator[None]:
     """The kubeconfig names a port where nobody listens."""
-    kubeconfig = world.outside.kubeconfig
-    real = kubeconfig.resolve()
     port = world.cluster.client.server.rpartition(":")[2]
-    kubeconfig.unlink()
-    kubeconfig.write_text(real.read_text(encoding="utf-8").replace(f":{port}", ":1"), encoding="utf-8")
+    world.outside.kubeconfig.write_text(world.cluster.kubeconfig.replace(f":{port}", ":1"), encoding="utf-8")
     yield
-    kubeconfig.unlink()
-    kubeconfig.symlink_to(real)
+    world.outside.kubeconfig.write_text(world.cluster.kubeconfig, encoding="utf-8")
 
 
 def test_settings_with_mistakes_are_refused_as_validate_does_it(local: EngineStack, world: World) -> None:

@@ -1,6 +1,9 @@
 """The embedded environment in the real engine, from the first preview to the destroy."""
 
+import base64
+
 import pytest
+from pulumi.automation import ConfigValue
 
 from infra.plan import kubernetes_manifests
 from simulator.client import Client
@@ -10,6 +13,7 @@ from tests.engine.order import Group, violations
 from tests.engine.world import EngineStack, Outcome, World
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/models/deployments/qwen3-8b"
+TOKEN = "hf_never-to-be-seen"
 SERVICE = "/api/v1/namespaces/models/services/qwen3-14b"
 
 
@@ -87,6 +91,27 @@ def test_one_changed_setting_updates_one_object(
     assert local.preview().changed == {"update": 1}
     assert local.up().changed == {"update": 1}
     assert client.get(DEPLOYMENT)["status"]["availableReplicas"] == 3
+
+
+def test_a_secret_reaches_the_cluster_and_shows_nowhere_else(
+    world: World, local: EngineStack, created: Outcome, client: Client
+) -> None:
+    del created
+    wanted = client.get(DEPLOYMENT)["spec"]["replicas"]
+    world.settings("local", lambda platform: platform["models"][0].update(replicas=wanted + 1))
+    add_nodes(world)  # a rollout makes a new server before an old one goes
+    world.settings("local", lambda platform: platform["models"][0].update(replicas=wanted, gated=True))
+    local.automation.set_config("gpu-platform:huggingFaceToken", ConfigValue(TOKEN, secret=True))
+
+    done = local.up()
+
+    secret = client.get("/api/v1/namespaces/models/secrets/hugging-face")
+    assert base64.b64decode(secret["data"]["token"]).decode() == TOKEN
+    assert done.changed == {"create": 1, "update": 1}
+    written = [path for path in world.folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    shown = [done.said.encode(), *(path.read_bytes() for path in written)]
+    for form in (TOKEN.encode(), base64.b64encode(TOKEN.encode())):
+        assert not [text for text in shown if form in text]
 
 
 def test_a_refresh_sees_what_somebody_changed_and_the_next_up_repairs_it(

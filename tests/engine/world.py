@@ -37,6 +37,7 @@ PROVIDERS = {
     "kubernetes": pulumi_kubernetes,
 }
 SKIP_CHECKPOINTS = "PULUMI_SKIP_CHECKPOINTS"
+_PATIENCE_SECONDS = 120.0  # nothing here takes a minute; the program's own time-outs are hours
 _LOOP_SECONDS = 20.0  # a program ends within a second after its engine
 _STAND_IN = Path(__file__).parent / "plugins" / "pulumi-resource-stand-in"
 
@@ -95,7 +96,7 @@ class World:
             plugin.mkdir(parents=True)
             (plugin / f"pulumi-resource-{name}").symlink_to(_STAND_IN)
         (folder / "bin" / "pulumi").symlink_to(shared.cli)
-        self.outside.kubeconfig.symlink_to(cluster.kubeconfig)
+        self.outside.kubeconfig.write_text(cluster.kubeconfig, encoding="utf-8")
         for file in ROOT.glob("Pulumi*.yaml"):
             shutil.copy(file, self.project)
         self.environment = self._environment()
@@ -103,6 +104,7 @@ class World:
     def _environment(self) -> dict[str, str]:
         return {
             VARIABLE: str(self.outside.folder),
+            PATIENCE: str(_PATIENCE_SECONDS),
             SCHEMAS: str(self._shared.schemas),
             "AWS_ENDPOINT_URL": self._shared.aws_endpoint,
             "AWS_SECRET_ACCESS_KEY": "none",
@@ -133,7 +135,7 @@ class World:
         """Let the Kubernetes provider wait no longer than this for anything, for as long as the block lasts."""
         self.environment[PATIENCE] = str(seconds)
         yield
-        del self.environment[PATIENCE]
+        self.environment[PATIENCE] = str(_PATIENCE_SECONDS)
 
     def stack_file(self, name: str) -> StackFile:
         """The settings of a stack as they are in this world."""
