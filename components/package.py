@@ -8,6 +8,7 @@ from pulumi.provider.experimental.analyzer import ComponentDefinition
 from pulumi.provider.experimental.component import ComponentProvider
 
 from components.cluster import GpuCluster, PlatformKey
+from components.fabric import EfaFabric, SriovFabric
 from components.identity import PodIdentityRole
 from components.network import GpuNetwork
 from components.network.load_balancer_controller import LoadBalancerController
@@ -25,6 +26,7 @@ VERSION = "0.1.0"
 
 HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
     CpuNodePool,
+    EfaFabric,
     GpuCluster,
     GpuNetwork,
     GpuNodePool,
@@ -34,6 +36,7 @@ HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
     ModelServer,
     PlatformKey,
     PodIdentityRole,
+    SriovFabric,
 )
 
 

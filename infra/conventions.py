@@ -16,6 +16,9 @@ STACK_LABEL = "gpu-platform/stack"
 GPU_TAINT = "nvidia.com/gpu"
 GPU_RESOURCE = "nvidia.com/gpu"
 
+# On nodes of pools with a fabric of their own: efa or host-network. The EFA device plugin runs where it says efa.
+FABRIC_LABEL = "gpu-platform/fabric"
+
 # What the EFA device plugin calls one EFA interface, and what kubelet calls the 2 MiB pages that the EFA driver keeps.
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 HUGE_PAGES_RESOURCE = "hugepages-2Mi"

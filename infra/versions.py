@@ -27,6 +27,15 @@ KARPENTER_CRD_CHART = "oci://public.ecr.aws/karpenter/karpenter-crd"
 LOAD_BALANCER_CONTROLLER = "3.5.0"  # chart aws-load-balancer-controller of aws/eks-charts
 LOAD_BALANCER_CONTROLLER_REPOSITORY = "https://aws.github.io/eks-charts"
 
+# The fabric. Before 0.5.10 the EFA device plugin counts NVLink bridges of p6-b200 as EFA (10 in place of 8; issue 282
+# of sagemaker-hyperpod-cli). The SR-IOV operator's chart is stamped at release; its module has the CRDs.
+EFA_DEVICE_PLUGIN = "v0.5.30"  # chart aws-efa-k8s-device-plugin of aws/eks-charts; plugin v0.5.20
+EFA_DEVICE_PLUGIN_REPOSITORY = "https://aws.github.io/eks-charts"
+SRIOV_OPERATOR = "1.6.0"  # chart and Go module github.com/k8snetworkplumbingwg/sriov-network-operator
+SRIOV_OPERATOR_CHART = "oci://ghcr.io/k8snetworkplumbingwg/sriov-network-operator-chart"
+NETWORK_OPERATOR = "26.4.1"  # chart network-operator of NVIDIA; no module of it can be had
+NETWORK_OPERATOR_REPOSITORY = "https://helm.ngc.nvidia.com/nvidia"
+
 # EKS add-ons by Kubernetes minor version. EKS refuses at creation what does not fit the minor version.
 # Sources: kube-proxy, coredns, vpc-cni and the Pod Identity agent of 1.36 as a live 1.36 cluster resolved them; the
 # others as seen pinned on live 1.35 clusters (public repositories, read 2026-11-21). `addons` in the settings
@@ -54,6 +63,7 @@ SIMULATOR_MODULES = {
     "sigs.k8s.io/kwok": "v0.7.0",
     "github.com/aws/karpenter-provider-aws": f"v{KARPENTER}",
     "sigs.k8s.io/karpenter": f"v{KARPENTER}",  # its core is released under the same number
+    "github.com/k8snetworkplumbingwg/sriov-network-operator": f"v{SRIOV_OPERATOR}",
 }
 
 # What the tests build: Go module -> version. The CLI is older than the SDK in requirements.txt, because it is the

@@ -14,6 +14,7 @@ from infra.errors import PlatformError
 from infra.plan.manifests import Manifest
 from infra.progress import Progress
 from simulator.client import ApiError, Client, Json, until, wait_for
+from simulator.crds import WITHOUT_DEFINITIONS
 from simulator.state import ObjectKey
 
 # A CRD is served a fraction of a second after it is accepted; the API server builds its schema in the background.
@@ -75,6 +76,7 @@ def apply(
     Raises:
         PlatformError: at the first refusal, with the object and the server's message.
     """
+    manifests = with_definitions(manifests, progress)
     ordered = [*missing_namespaces(manifests), *manifests]
     applied = []
     with progress.step("apply objects", len(ordered)) as step:
@@ -97,6 +99,7 @@ def dry_run(client: Client, manifests: Sequence[Manifest], progress: Progress) -
     Namespaces and CRDs of the plan are created for real: use a throw-away control plane (`control_plane_only`).
     """
     rejections = []
+    manifests = with_definitions(manifests, progress)
     with progress.step("ask the API server", len(manifests)) as step:
         for namespace in missing_namespaces(manifests):
             _open_namespace(client, namespace)
@@ -113,6 +116,19 @@ def dry_run(client: Client, manifests: Sequence[Manifest], progress: Progress) -
                 rejections.append(Rejection(manifest, error.status, error.message))
             step.advance()
     return rejections
+
+
+def with_definitions(manifests: Iterable[Manifest], progress: Progress) -> list[Manifest]:
+    """Those that the API server can know; the kinds of the others are told, once each with the reason."""
+    known, left_out = [], dict[str, None]()
+    for manifest in manifests:
+        if reason := WITHOUT_DEFINITIONS.get(manifest.api_version.partition("/")[0]):
+            left_out[f"{manifest.kind} is left out: {reason}"] = None
+        else:
+            known.append(manifest)
+    for note in left_out:
+        progress.note(note)
+    return known
 
 
 def apply_definitions(client: Client, definitions: Sequence[Manifest]) -> None:

@@ -36,7 +36,15 @@ class CrdSource:
 
 
 # One line an operator.
-SOURCES = (CrdSource("karpenter-aws", "github.com/aws/karpenter-provider-aws", "pkg/apis/crds/*.yaml"),)
+SOURCES = (
+    CrdSource("karpenter-aws", "github.com/aws/karpenter-provider-aws", "pkg/apis/crds/*.yaml"),
+    CrdSource(
+        "sriov-network-operator", "github.com/k8snetworkplumbingwg/sriov-network-operator", "config/crd/bases/*.yaml"
+    ),
+)
+# API groups without a Go module that could be had, and so without CRDs here: objects of them are left out, and said so.
+# Any other kind that the API server does not know stays an error. Tests hold these against ../shared/crds.
+WITHOUT_DEFINITIONS = {"mellanox.com": "NVIDIA's network operator has no Go module that could be had"}
 # What an environment with Karpenter's controller needs besides: the node class of its kwok provider.
 KARPENTER_SOURCE = CrdSource("karpenter-kwok", "sigs.k8s.io/karpenter", "kwok/apis/crds/*.yaml")
 

@@ -30,6 +30,9 @@ SUBSTITUTES = {
     "karpenter-crd": Substitute(True, "installed from the Go module"),
     "karpenter": Substitute(False, "not run; nodes are worked out from its NodePools (--karpenter runs it)"),
     "aws-load-balancer-controller": Substitute(False, "not run; no load balancer is made"),
+    "aws-efa-k8s-device-plugin": Substitute(False, "not run; nodes have EFA as their EC2NodeClass lists it"),
+    "sriov-network-operator-chart": Substitute(False, "not run; its CRDs are those of its Go module"),
+    "network-operator": Substitute(False, "not run; it has no Go module, so its objects are left out"),
 }
 
 # What changes when Karpenter's controller starts the nodes.

@@ -19,6 +19,7 @@ from infra.versions import (
     LOAD_BALANCER_CONTROLLER,
     LOAD_BALANCER_CONTROLLER_REPOSITORY,
 )
+from stacks.fabric_layer import Fabric, add_fabric, deploy_fabric
 from stacks.foundation import Foundation, aws_settings, reach_of
 
 
@@ -50,16 +51,19 @@ class PlatformLayer:
         pools: GPU node pools by name.
         cpu_pool: the pool without GPUs.
         controllers: operators by their name in the settings.
+        fabric: what pools and hybrid nodes have beyond the pod network.
     """
 
     pools: Mapping[str, GpuNodePool] = field(default_factory=dict)
     cpu_pool: pulumi.Resource | None = None
     controllers: Mapping[str, pulumi.Resource] = field(default_factory=dict)
+    fabric: Fabric = Fabric()
 
     @property
     def resources(self) -> list[pulumi.Resource]:
         """All of it."""
-        return [*self.pools.values(), *self.controllers.values(), *([self.cpu_pool] if self.cpu_pool else [])]
+        cpu_pool = [self.cpu_pool] if self.cpu_pool else []
+        return [*self.pools.values(), *self.controllers.values(), *self.fabric.resources, *cpu_pool]
 
 
 def deploy_platform(cluster: Cluster) -> PlatformLayer:
@@ -67,13 +71,17 @@ def deploy_platform(cluster: Cluster) -> PlatformLayer:
     settings = cluster.settings
     controllers = _controllers(cluster)
     needs = [controllers["karpenter"]] if "karpenter" in controllers else []
+    fabric = deploy_fabric(cluster, needs)
     return PlatformLayer(
         pools={
-            pool.name: GpuNodePool(pool.name, node_pool_args(pool, cluster), cluster.options(needs))
+            pool.name: GpuNodePool(
+                pool.name, node_pool_args(pool, cluster), cluster.options([*needs, *fabric.needs_of(pool)])
+            )
             for pool in settings.node_pools
         },
         cpu_pool=_cpu_pool(cluster, needs),
         controllers=controllers,
+        fabric=fabric,
     )
 
 
@@ -106,6 +114,8 @@ def _karpenter(cluster: Cluster) -> pulumi.Resource:
             "feature_gates": {
                 "reservedCapacity": True,
                 "staticCapacity": any(pool.static_nodes for pool in settings.node_pools),
+                # Alpha in 1.14: on only where a pool has resources that EC2 does not list.
+                **({"nodeOverlay": True} if any(pool.needs_node_overlay for pool in settings.node_pools) else {}),
             },
             "zonal_shift": True,  # as the cluster's
             "tags": dict(settings.tags),
@@ -218,6 +228,7 @@ def node_pool_args(pool: NodePoolSettings, cluster: Cluster) -> GpuNodePoolArgs:
         args["topology_manager"] = pool.topology_manager
     if pool.placement_group:
         args["placement_group"] = pool.placement_group
+    add_fabric(args, pool)
     if pool.static_nodes:
         args["static_nodes"] = pool.static_nodes
     return args

@@ -24,6 +24,7 @@ _PREFIXES = {
     "aws:ec2/launchTemplate:LaunchTemplate": "lt",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "vpce",
     "aws:ec2/flowLog:FlowLog": "fl",
+    "aws:ec2/placementGroup:PlacementGroup": "pg",
 }
 
 

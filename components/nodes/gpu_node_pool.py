@@ -33,6 +33,17 @@ class DisruptionBudgetArgs(TypedDict):
     """Karpenter duration, such as 12h; needs schedule."""
 
 
+class NetworkInterfaceArgs(TypedDict):
+    """One network interface of the pool's nodes."""
+
+    card: int
+    """Index of the network card."""
+    device: int
+    """Index of the interface on that card."""
+    kind: str
+    """interface or efa-only."""
+
+
 class GpuNodePoolArgs(TypedDict):
     """What a pool may start and how it is replaced. Lists and numbers are plain: they decide the objects' shape."""
 
@@ -90,6 +101,9 @@ class GpuNodePoolArgs(TypedDict):
     off."""
     fast_image_pull: NotRequired[bool]
     """Pull and unpack image layers in parallel; AL2023 only, machines of 2xlarge or larger. Default: False."""
+    network_interfaces: NotRequired[list[NetworkInterfaceArgs]]
+    """Every interface of the nodes, the first on card 0, device 0, of kind interface; for EFA, as many as the machines
+    have, alike on all of them. Karpenter leaves out machines with fewer cards. Default: one interface."""
     placement_group: NotRequired[str]
     """Name of an EC2 placement group for the nodes. Default: none."""
     static_nodes: NotRequired[int]

@@ -34,6 +34,11 @@ def node_class_spec(args: "GpuNodePoolArgs") -> Spec:
         spec["instanceStorePolicy"] = "RAID0"
     if args.get("reservations"):
         spec["capacityReservationSelectorTerms"] = [{"id": reservation} for reservation in args["reservations"]]
+    if args.get("network_interfaces"):
+        spec["networkInterfaces"] = [
+            {"networkCardIndex": item["card"], "deviceIndex": item["device"], "interfaceType": item["kind"]}
+            for item in args["network_interfaces"]
+        ]
     if args.get("placement_group"):
         spec["placementGroupSelector"] = {"name": args["placement_group"]}
     if args.get("max_pods"):

@@ -50,9 +50,23 @@ def _node_class(inputs: Mapping[str, Any]) -> str:
     alias = ", ".join(term.get("alias", "?") for term in spec["amiSelectorTerms"])
     reservations = spec.get("capacityReservationSelectorTerms", [])
     disk = "NVMe RAID0" if spec.get("instanceStorePolicy") else spec["blockDeviceMappings"][0]["ebs"]["volumeSize"]
-    return f"{alias}, {disk}" + (
-        f", reserved: {', '.join(item.get('id', '?') for item in reservations)}" if reservations else ""
+    efa = [item for item in spec.get("networkInterfaces", []) if item["interfaceType"] == "efa-only"]
+    return (
+        f"{alias}, {disk}"
+        + (f", {len(efa)} EFA interfaces" if efa else "")
+        + (f", reserved: {', '.join(item.get('id', '?') for item in reservations)}" if reservations else "")
     )
+
+
+def _node_overlay(inputs: Mapping[str, Any]) -> str:
+    amounts = [f"{name} {amount}" for name, amount in inputs["spec"].get("capacity", {}).items()]
+    places = [value for item in inputs["spec"]["requirements"] for value in item.get("values", [])]
+    return f"{', '.join(amounts)} on {_few(places)}"
+
+
+def _divided_card(inputs: Mapping[str, Any]) -> str:
+    spec = inputs["spec"]
+    return f"{spec['numVfs']} virtual functions of each of {', '.join(spec['nicSelector']['pfNames'])}"
 
 
 def _deployment(inputs: Mapping[str, Any]) -> str:
@@ -99,6 +113,8 @@ def _hook(inputs: Mapping[str, Any]) -> str:
 _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "NodePool": _node_pool,
     "EC2NodeClass": _node_class,
+    "NodeOverlay": _node_overlay,
+    "SriovNetworkNodePolicy": _divided_card,
     "Deployment": _deployment,
     "Service": _service,
     "Release": _release,

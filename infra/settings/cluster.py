@@ -113,7 +113,16 @@ class ClusterSettings(Settings):
     """EKS add-ons beyond vpc-cni, eks-pod-identity-agent, kube-proxy and coredns."""
     addon_versions: dict[str, AddonVersion] = {}
     """Versions instead of those pinned in infra/versions.py, by add-on."""
-    installed: tuple[Literal["karpenter", "aws-load-balancer-controller"], ...] = (
+    installed: tuple[
+        Literal[
+            "karpenter",
+            "aws-load-balancer-controller",
+            "aws-efa-k8s-device-plugin",
+            "sriov-network-operator",
+            "network-operator",
+        ],
+        ...,
+    ] = (
         "karpenter",
         "aws-load-balancer-controller",
     )

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from infra.catalog.instances import gpu_instance_types, gpu_names, instance_types_with
-from infra.conventions import PURPOSE_LABEL
+from infra.conventions import FABRIC_LABEL, PURPOSE_LABEL
 
 NEAREST_CUTOFF = 0.6  # difflib's own default similarity
 
@@ -127,7 +127,8 @@ Labels = dict[LabelKey, LabelValue]
 
 def _check_own_label(text: str) -> str:
     prefix = text.rpartition("/")[0]
-    if text == PURPOSE_LABEL or prefix in ("karpenter.sh", "karpenter.k8s.aws", "kubernetes.io", "k8s.io"):
+    ours = (PURPOSE_LABEL, FABRIC_LABEL)
+    if text in ours or prefix in ("karpenter.sh", "karpenter.k8s.aws", "kubernetes.io", "k8s.io"):
         raise invalid("a label of your own; this one is set by the platform, Karpenter or Kubernetes", "rename it")
     return text
 

@@ -34,7 +34,12 @@ _KARPENTER = Controller("karpenter", "karpenter-crd", "karpenter")
 _LOAD_BALANCERS = Controller("aws-load-balancer-controller", "", "aws-load-balancer-controller")
 
 # Every API group of custom resources that this program makes.
-CONTROLLERS = {"karpenter.sh": _KARPENTER, "karpenter.k8s.aws": _KARPENTER}
+CONTROLLERS = {
+    "karpenter.sh": _KARPENTER,
+    "karpenter.k8s.aws": _KARPENTER,
+    "sriovnetwork.openshift.io": Controller("sriov-network-operator-chart"),
+    "mellanox.com": Controller("network-operator"),
+}
 
 _SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 
@@ -108,6 +113,7 @@ def _namespaces(found: Found) -> Iterator[Requirement]:
     for namespace in found.objects("Namespace"):
         name = metadata(namespace, "name")
         inside = [item for item in found.objects() if metadata(item, "namespace") == name]
+        inside += [item for item in found.of("kubernetes:helm.sh/v3:Release") if item.inputs.get("namespace") == name]
         yield from ordered(inside, [namespace], "a namespace deletes what is in it, in no order")
 
 

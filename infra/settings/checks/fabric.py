@@ -95,7 +95,9 @@ def hybrid_networks_apart(draft: Draft) -> Iterator[Problem]:
         return
     entries = [(f"fabric.hybrid.sriov[{index}]", item) for index, item in enumerate(hybrid.sriov)]
     shared = [(f"fabric.hybrid.rdmaShared[{index}]", item) for index, item in enumerate(hybrid.rdma_shared)]
-    yield from _twice([(f"{path}.name", item.name) for path, item in [*entries, *shared]], "a name")
+    names = [(f"{path}.name", item.name) for path, item in entries]
+    names += [(f"{path}.name", item.name) for path, item in shared]
+    yield from _twice(names, "a name")
     yield from _twice([(f"{path}.resourceName", item.resource_name) for path, item in entries], "a resource")
     yield from _twice([(f"{path}.resourceName", item.resource_name) for path, item in shared], "a resource")
     cards = [
