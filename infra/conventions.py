@@ -23,6 +23,19 @@ FABRIC_LABEL = "gpu-platform/fabric"
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
 HUGE_PAGES_RESOURCE = "hugepages-2Mi"
 
+# Node labels by which NVIDIA's operator knows what to make of a node, and what its MIG manager writes back.
+MIG_CONFIG_LABEL = "nvidia.com/mig.config"
+MIG_STATE_LABEL = "nvidia.com/mig.config.state"
+PLUGIN_CONFIG_LABEL = "nvidia.com/device-plugin.config"
+PLUGIN_DEPLOY_LABEL = "nvidia.com/gpu.deploy.device-plugin"
+
+# Our labels of divided nodes: devices are claimed, not counted; the startup taint has been lifted.
+CLAIMED_LABEL = "gpu-platform/devices-claimed"
+PARTITIONED_LABEL = "gpu-platform/partitioned"
+
+# Startup taint of nodes that are still to be cut by MIG: they are ready minutes before their slices are.
+PARTITION_TAINT = "gpu-platform/partitioning"
+
 # Labels that Karpenter puts on its nodes.
 NODEPOOL_LABEL = "karpenter.sh/nodepool"
 CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"

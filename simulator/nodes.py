@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from infra.conventions import MIG_STATE_LABEL, PARTITION_TAINT, PARTITIONED_LABEL
 from infra.errors import PlatformError
 from infra.plan.manifests import Manifest
 from infra.planning.placement import Packing, PlannedNode, node_pools, pack, pod_demands
@@ -98,6 +99,9 @@ def _body(node: PlannedNode) -> dict[str, Any]:
         "karpenter.sh/initialized": "true",
         MADE_BY: "gpu-platform",
     }
+    if PARTITION_TAINT in {taint.key for taint in node.pool.startup_taints}:
+        # What the MIG manager and the gate write when the node is cut.
+        labels |= {MIG_STATE_LABEL: "success", PARTITIONED_LABEL: "true"}
     taints = [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in node.pool.taints]
     return {
         "apiVersion": "v1",

@@ -71,8 +71,14 @@ class GpuNodePoolArgs(TypedDict):
     """Labels on the nodes, beyond the platform's own."""
     taints: NotRequired[list[TaintArgs]]
     """Taints on the nodes, beyond nvidia.com/gpu and the purpose."""
+    startup_taints: NotRequired[list[TaintArgs]]
+    """Taints that something on the node lifts before it takes pods, such as gpu-platform/partitioning. Default: none.
+    """
     gpu_limit: int
     """Most GPUs at once."""
+    device_limits: NotRequired[dict[str, int]]
+    """Most devices at once by resource, where GPUs are divided; they take the place of gpu_limit. Default: whole GPUs.
+    """
     node_limit: int
     """Most nodes at once."""
     consolidation_policy: NotRequired[str]

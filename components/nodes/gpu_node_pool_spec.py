@@ -64,9 +64,11 @@ def node_pool_spec(name: str, args: "GpuNodePoolArgs") -> Spec:
                 "terminationGracePeriod": args["termination_grace_period"],
             },
         },
-        "limits": {GPU_RESOURCE: str(args["gpu_limit"]), "nodes": str(args["node_limit"])},
+        "limits": {**_device_limits(args), "nodes": str(args["node_limit"])},
         "disruption": _disruption(args),
     }
+    if args.get("startup_taints"):
+        spec["template"]["spec"]["startupTaints"] = [dict(taint) for taint in args["startup_taints"]]
     if args.get("static_nodes"):
         return spec | _static(args)
     if args.get("weight"):
@@ -84,6 +86,12 @@ def _static(args: "GpuNodePoolArgs") -> Spec:
         "limits": {"nodes": str(args["node_limit"])},
         "disruption": {"consolidateAfter": "Never", "budgets": _budgets(args)},
     }
+
+
+def _device_limits(args: "GpuNodePoolArgs") -> Spec:
+    """Karpenter counts what nodes report: slices where GPUs are cut, and then no whole GPU."""
+    limits = args.get("device_limits") or {GPU_RESOURCE: args["gpu_limit"]}
+    return {resource: str(most) for resource, most in limits.items()}
 
 
 def _requirements(args: "GpuNodePoolArgs") -> list[Spec]:

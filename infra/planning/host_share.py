@@ -24,12 +24,12 @@ class HostShare:
     memory_gib: int
 
 
-def host_share(candidates: Iterable[GpuInstanceType], gpus: int) -> HostShare:
+def host_share(candidates: Iterable[GpuInstanceType], gpus: float) -> HostShare:
     """The share of the host that comes with `gpus` GPUs on the leanest of the machines that have that many.
 
     Args:
         candidates: instance types a pool may start.
-        gpus: GPUs of one server.
+        gpus: GPUs of one server; a part of one where GPUs are divided.
 
     Raises:
         ValueError: when no candidate has that many GPUs.

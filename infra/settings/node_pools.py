@@ -177,8 +177,14 @@ class NodePoolSettings(Settings):
 
     @property
     def needs_node_overlay(self) -> bool:
-        """Whether Karpenter must be told of resources that EC2 does not list: the huge pages of EFA."""
-        return self.fabric == "efa"
+        """Whether Karpenter must be told of resources that EC2 does not list: the huge pages of EFA, devices of divided
+        GPUs. A pool of fixed size needs no telling of devices: its nodes come whatever pods ask."""
+        return self.fabric == "efa" or self.is_told_devices
+
+    @property
+    def is_told_devices(self) -> bool:
+        """Whether Karpenter is told which devices its nodes will have: GPUs are divided, and nodes follow pods."""
+        return bool(self.partition and self.partition.by_plugin and not self.static_nodes)
 
     @property
     def mig_gpu(self) -> MigGpu | None:

@@ -9,8 +9,9 @@ policies ask it the same questions.
 from infra.planning.placement.matching import Match, match
 from infra.planning.placement.offers import Offer, offers_of
 from infra.planning.placement.packing import Packing, PlannedNode, Unplaced, pack
+from infra.planning.placement.partitions import node_pools
 from infra.planning.placement.pods import PodDemand, pod_demands
-from infra.planning.placement.pools import NodeClass, NodeOverlay, NodePool, Requirement, Taint, Toleration, node_pools
+from infra.planning.placement.pools import NodeClass, NodeOverlay, NodePool, Requirement, Taint, Toleration
 from infra.planning.placement.quantities import quantity, show_quantity
 
 __all__ = [
