@@ -15,9 +15,18 @@ from components.network.load_balancer_controller import LoadBalancerController
 from components.nodes import GpuNodePool
 from components.nodes.cpu_node_pool import CpuNodePool
 from components.nodes.karpenter_controller import KarpenterController
+from components.partitioning import DraDriver, GpuOperator, GpuPartition, PartitionGate
 from components.plain_numbers import whole_floats_as_ints
 from components.registry import ImageRegistry
 from components.serving import ModelServer
+from components.storage.checkpoint_store import CheckpointStore
+from components.storage.data_bucket import DataBucket
+from components.storage.local_model_cache import LocalModelCache
+from components.storage.lustre_file_system import LustreFileSystem
+from components.storage.model_download import ModelDownload
+from components.storage.model_weights import ModelWeights
+from components.storage.mountpoint_volumes import MountpointVolumes
+from components.storage.weight_volumes import WeightVolumes
 
 NAME = "gpu-platform"
 
@@ -26,14 +35,26 @@ VERSION = "0.1.0"
 
 HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
     CpuNodePool,
+    DraDriver,
     EfaFabric,
     GpuCluster,
     GpuNetwork,
     GpuNodePool,
+    GpuOperator,
+    GpuPartition,
     ImageRegistry,
     KarpenterController,
     LoadBalancerController,
     ModelServer,
+    CheckpointStore,
+    DataBucket,
+    LocalModelCache,
+    LustreFileSystem,
+    ModelDownload,
+    ModelWeights,
+    MountpointVolumes,
+    WeightVolumes,
+    PartitionGate,
     PlatformKey,
     PodIdentityRole,
     SriovFabric,

@@ -36,6 +36,11 @@ SRIOV_OPERATOR_CHART = "oci://ghcr.io/k8snetworkplumbingwg/sriov-network-operato
 NETWORK_OPERATOR = "26.4.1"  # chart network-operator of NVIDIA; no module of it can be had
 NETWORK_OPERATOR_REPOSITORY = "https://helm.ngc.nvidia.com/nvidia"
 
+GPU_OPERATOR = "v26.7.0"  # chart gpu-operator; its Go module cannot be had: values and CRDs were read at that tag
+GPU_OPERATOR_REPOSITORY = "https://helm.ngc.nvidia.com/nvidia"
+DRA_DRIVER = "0.4.1"  # chart of NVIDIA's DRA driver; values were read at the tag v0.4.1
+DRA_DRIVER_CHART = "oci://registry.k8s.io/dra-driver-nvidia/charts/dra-driver-nvidia-gpu"
+
 # EKS add-ons by Kubernetes minor version. EKS refuses at creation what does not fit the minor version.
 # Sources: kube-proxy, coredns, vpc-cni and the Pod Identity agent of 1.36 as a live 1.36 cluster resolved them; the
 # others as seen pinned on live 1.35 clusters (public repositories, read 2026-11-21). `addons` in the settings
@@ -53,8 +58,14 @@ EKS_ADDONS = {
     "eks-node-monitoring-agent": {"1.35": "v1.7.0-eksbuild.1", "1.36": "v1.7.0-eksbuild.1"},
 }
 
+# Entry point kubectl, no shell (kubernetes v1.36.3, build/server-image/kubectl/Dockerfile).
+KUBECTL_IMAGE = "registry.k8s.io/kubectl:v1.36.3"
+
 VLLM = "0.33.0"
 VLLM_IMAGE = f"docker.io/vllm/vllm-openai:v{VLLM}"
+
+# Python and nothing else: what the download script needs. A mirror of the official image without Docker Hub's limits.
+DOWNLOAD_IMAGE = "public.ecr.aws/docker/library/python:3.12.11-slim-bookworm"
 
 # What the embedded environment builds: Go module -> version.
 SIMULATOR_MODULES = {

@@ -1,6 +1,7 @@
 """The foundation layer on AWS: network, cluster, key and images."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -15,6 +16,7 @@ from infra.settings.cluster import ACCESS_POLICIES
 from infra.settings.target import AwsSettings
 from infra.versions import EKS_ADDONS
 from stacks.foundation import Foundation, aws_settings, cluster_arn
+from stacks.storage_foundation import StorageNetwork, deploy_storage
 
 _CORE_ADDONS = ("vpc-cni", "eks-pod-identity-agent", "kube-proxy", "coredns")
 
@@ -26,6 +28,7 @@ class _Network:
     control_plane_subnet_ids: pulumi.Input[list[str]]
     node_security_group_id: pulumi.Input[str]
     made: tuple[pulumi.Resource, ...] = ()
+    subnets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
 
 
 def aws_provider(settings: AwsSettings) -> aws.Provider:
@@ -47,13 +50,18 @@ def deploy_foundation(settings: PlatformSettings, provider: aws.Provider) -> Fou
     key = PlatformKey("platform", {**common, "protect": cluster.deletion_protection}, options)  # type: ignore[typeddict-item]
     network = _network(settings, common, key, options)
     made = GpuCluster(cluster.name, gpu_cluster_args(settings, common, network, key.key_arn), options)
+    place_of_data = StorageNetwork(network.vpc_id, network.subnets, network.node_security_group_id)
+    storage = deploy_storage(settings, place_of_data, key.key_arn, options)
     images = ImageRegistry("images", _registry_args(settings, key.key_arn), options)
     return Foundation(
         kubeconfig=made.kubeconfig,
         key_arn=key.key_arn,
         vpc_id=network.vpc_id,
+        cluster=(made.control_plane,),
         needs=tuple(made.ready),
-        made=(key, made, images, *network.made),
+        storage_ids=storage.ids,
+        buckets=storage.buckets,
+        made=(key, made, images, *network.made, *storage.made),
         outputs={
             "clusterName": made.cluster_name,
             "clusterArn": cluster_arn(settings),
@@ -62,6 +70,7 @@ def deploy_foundation(settings: PlatformSettings, provider: aws.Provider) -> Fou
             "vpcId": network.vpc_id,
             "nodeSubnetIds": network.node_subnet_ids,
             "nodeSecurityGroupId": network.node_security_group_id,
+            **storage.outputs,
         },
     )
 
@@ -116,6 +125,7 @@ def _network(
             list(there.node_subnet_ids),
             list(there.control_plane_subnet_ids),
             there.node_security_group_id,
+            subnets=dict(zip(wanted.zones, there.node_subnet_ids, strict=False)),
         )
     made = GpuNetwork(
         "network",
@@ -131,7 +141,12 @@ def _network(
         options,
     )
     return _Network(
-        made.vpc_id, made.node_subnet_ids, made.control_plane_subnet_ids, made.node_security_group_id, (made,)
+        made.vpc_id,
+        made.node_subnet_ids,
+        made.control_plane_subnet_ids,
+        made.node_security_group_id,
+        (made,),
+        made.subnets,
     )
 
 

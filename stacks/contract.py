@@ -46,6 +46,16 @@ OUTPUTS: tuple[ContractOutput, ...] = (
     ContractOutput("modelUrls", "workloads", dict, "base URL of each model's API inside the cluster, by model name"),
 )
 
+# Exported only where the settings ask for what they are about.
+OPTIONAL_OUTPUTS: tuple[ContractOutput, ...] = (
+    ContractOutput(
+        "storageIds",
+        "foundation",
+        dict,
+        "ids of the file systems by store; a Lustre file system's mount name under `<store>.mountName`",
+    ),
+)
+
 VERSION_OUTPUT = "contractVersion"
 
 
@@ -60,7 +70,7 @@ def export(values: Mapping[str, pulumi.Input[Any]]) -> None:
     Raises:
         KeyError: for a name that is not in the contract; a defect of the caller.
     """
-    known = {output.name for output in OUTPUTS}
+    known = {output.name for output in (*OUTPUTS, *OPTIONAL_OUTPUTS)}
     unknown = set(values) - known
     if unknown:
         raise KeyError(f"not in the contract: {', '.join(sorted(unknown))}")
@@ -87,7 +97,7 @@ class LayerOutputs:
         Raises:
             ContractError: when the stack has no contract, another version of it, or not this output.
         """
-        expected = next(output for output in OUTPUTS if output.name == name)
+        expected = next(output for output in (*OUTPUTS, *OPTIONAL_OUTPUTS) if output.name == name)
         return pulumi.Output.all(self._reference.outputs).apply(lambda found: self._checked(found[0] or {}, expected))
 
     def _checked(self, found: Mapping[str, Any], expected: ContractOutput) -> Any:

@@ -20,6 +20,9 @@ class Foundation:
         kubeconfig: of the cluster, as JSON; None where the caller's own kubeconfig is used.
         key_arn: KMS key; None where there is none of ours.
         vpc_id: None where it is not known.
+        cluster: the control plane, where the same stack made it.
+        storage_ids: ids of file systems by store, where the settings have any.
+        buckets: buckets for data that the same stack made, by name.
         needs: what in the same stack must be there before anything runs in the cluster.
         made: everything of the layer that this stack made.
         outputs: the layer's part of the contract.
@@ -28,6 +31,9 @@ class Foundation:
     kubeconfig: pulumi.Input[str] | None = None
     key_arn: pulumi.Input[str] | None = None
     vpc_id: pulumi.Input[str] | None = None
+    cluster: tuple[pulumi.Resource, ...] = ()
+    storage_ids: pulumi.Input[Mapping[str, Any]] | None = None
+    buckets: Mapping[str, pulumi.Resource] = field(default_factory=dict)
     needs: tuple[pulumi.Resource, ...] = ()
     made: tuple[pulumi.Resource, ...] = ()
     outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)

@@ -17,18 +17,23 @@ def stack_of(layer: Layer, environment: str) -> str:
     return environment if layer == "platform" else f"{environment}-{layer}"
 
 
-def referenced_foundation(environment: str) -> Foundation:
+def referenced_foundation(environment: str, optional: tuple[str, ...] = ()) -> Foundation:
     """The foundation as another stack exports it.
+
+    Args:
+        optional: outputs beyond those that every foundation has, which these settings need.
 
     Raises:
         PlatformError: when that stack has no contract, or lacks an output of it; said when the value is read.
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack_of('foundation', environment)}"
     other = LayerOutputs(name)
-    outputs = {output.name: other.require(output.name) for output in outputs_of("foundation")}
+    names = [*(output.name for output in outputs_of("foundation")), *optional]
+    outputs = {name: other.require(name) for name in names}
     return Foundation(
         kubeconfig=outputs["kubeconfig"],
         key_arn=outputs["keyArn"],
         vpc_id=outputs["vpcId"],
+        storage_ids=outputs.get("storageIds"),
         outputs={},
     )

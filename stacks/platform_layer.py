@@ -21,6 +21,8 @@ from infra.versions import (
 )
 from stacks.fabric_layer import Fabric, add_fabric, deploy_fabric
 from stacks.foundation import Foundation, aws_settings, reach_of
+from stacks.partitioning_layer import deploy_partitioning, node_partition
+from stacks.storage_layer import deploy_storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class Cluster:
         providers = [provider for provider in (self.aws, self.kubernetes) if provider]
         return pulumi.ResourceOptions(providers=providers, depends_on=[*self.foundation.needs, *needs])
 
+    @property
+    def early(self) -> pulumi.ResourceOptions:
+        """Options of a component that chooses for itself which part of it waits for nodes and add-ons."""
+        providers = [provider for provider in (self.aws, self.kubernetes) if provider]
+        return pulumi.ResourceOptions(providers=providers, depends_on=list(self.foundation.cluster))
+
 
 @dataclass(frozen=True, slots=True)
 class PlatformLayer:
@@ -51,19 +59,24 @@ class PlatformLayer:
         pools: GPU node pools by name.
         cpu_pool: the pool without GPUs.
         controllers: operators by their name in the settings.
+        storage: volumes, storage classes and rights, by what they are of.
         fabric: what pools and hybrid nodes have beyond the pod network.
+        partitions: what divides GPUs, and what is told of it.
     """
 
     pools: Mapping[str, GpuNodePool] = field(default_factory=dict)
     cpu_pool: pulumi.Resource | None = None
     controllers: Mapping[str, pulumi.Resource] = field(default_factory=dict)
     fabric: Fabric = Fabric()
+    partitions: Sequence[pulumi.Resource] = ()
+    storage: Mapping[str, pulumi.Resource] = field(default_factory=dict)
 
     @property
     def resources(self) -> list[pulumi.Resource]:
         """All of it."""
         cpu_pool = [self.cpu_pool] if self.cpu_pool else []
-        return [*self.pools.values(), *self.controllers.values(), *self.fabric.resources, *cpu_pool]
+        beside = [*self.fabric.resources, *self.partitions, *self.storage.values(), *cpu_pool]
+        return [*self.pools.values(), *self.controllers.values(), *beside]
 
 
 def deploy_platform(cluster: Cluster) -> PlatformLayer:
@@ -72,16 +85,21 @@ def deploy_platform(cluster: Cluster) -> PlatformLayer:
     controllers = _controllers(cluster)
     needs = [controllers["karpenter"]] if "karpenter" in controllers else []
     fabric = deploy_fabric(cluster, needs)
+    partitions = deploy_partitioning(cluster, needs)
     return PlatformLayer(
         pools={
             pool.name: GpuNodePool(
-                pool.name, node_pool_args(pool, cluster), cluster.options([*needs, *fabric.needs_of(pool)])
+                pool.name,
+                node_pool_args(pool, cluster),
+                cluster.options([*needs, *fabric.needs_of(pool), *partitions.of_pool(pool.name)]),
             )
             for pool in settings.node_pools
         },
         cpu_pool=_cpu_pool(cluster, needs),
         controllers=controllers,
         fabric=fabric,
+        partitions=partitions.made,
+        storage=deploy_storage(cluster),
     )
 
 
@@ -120,7 +138,8 @@ def _karpenter(cluster: Cluster) -> pulumi.Resource:
             "zonal_shift": True,  # as the cluster's
             "tags": dict(settings.tags),
         },
-        cluster.options(),
+        cluster.early,
+        needs=cluster.foundation.needs,
     )
 
 
@@ -229,6 +248,7 @@ def node_pool_args(pool: NodePoolSettings, cluster: Cluster) -> GpuNodePoolArgs:
     if pool.placement_group:
         args["placement_group"] = pool.placement_group
     add_fabric(args, pool)
+    args.update(node_partition(pool, settings, args.get("labels", {})))
     if pool.static_nodes:
         args["static_nodes"] = pool.static_nodes
     return args

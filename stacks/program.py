@@ -10,6 +10,7 @@ from stacks.foundation import Foundation
 from stacks.guard import guard
 from stacks.platform_layer import Cluster, PlatformLayer, deploy_platform
 from stacks.stack_config import StackConfig
+from stacks.storage_ids import storage_outputs
 from stacks.workloads_layer import deploy_workloads
 
 
@@ -31,9 +32,10 @@ def deploy(config: StackConfig, layers: tuple[Layer, ...] = LAYERS) -> None:
             made += platform.resources
             outputs["nodePools"] = pulumi.Output.all(*(pool.pool_name for pool in platform.pools.values()))
         if "workloads" in layers:
-            servers = deploy_workloads(cluster, config.holder_of("workloads"), config.secrets, platform)
-            made += servers.values()
-            outputs["modelUrls"] = pulumi.Output.all(**{name: server.url for name, server in servers.items()})
+            workloads = deploy_workloads(cluster, config.holder_of("workloads"), config.secrets, platform)
+            made += [*workloads.servers.values(), *workloads.stores]
+            urls = {name: server.url for name, server in workloads.servers.items()}
+            outputs["modelUrls"] = pulumi.Output.all(**urls)
     guard(config, foundation, platform, layers, made)
     export(outputs)
 
@@ -52,7 +54,7 @@ def _foundation(config: StackConfig, layers: tuple[Layer, ...]) -> tuple[Foundat
         return Foundation(outputs={"clusterName": settings.cluster.name}), aws
     if "foundation" in layers and aws is not None:
         return deploy_foundation(settings, aws), aws
-    return referenced_foundation(config.environment), aws
+    return referenced_foundation(config.environment, storage_outputs(settings)), aws
 
 
 def _kubernetes_provider(settings: PlatformSettings, foundation: Foundation) -> Provider:

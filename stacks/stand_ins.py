@@ -24,6 +24,11 @@ _PREFIXES = {
     "aws:ec2/launchTemplate:LaunchTemplate": "lt",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "vpce",
     "aws:ec2/flowLog:FlowLog": "fl",
+    "aws:efs/fileSystem:FileSystem": "fs",
+    "aws:efs/mountTarget:MountTarget": "fsmt",
+    "aws:efs/accessPoint:AccessPoint": "fsap",
+    "aws:fsx/lustreFileSystem:LustreFileSystem": "fs",
+    "aws:fsx/dataRepositoryAssociation:DataRepositoryAssociation": "dra",
     "aws:ec2/placementGroup:PlacementGroup": "pg",
 }
 
@@ -83,6 +88,7 @@ _MORE: dict[str, Callable[[str], dict[str, Any]]] = {
     "aws:ec2/launchTemplate:LaunchTemplate": lambda _: {"latestVersion": 1},
     "aws:kms/key:Key": lambda name: {"keyId": _digest(name)},
     "aws:sqs/queue:Queue": _queue,
+    "aws:fsx/lustreFileSystem:LustreFileSystem": lambda name: {"mountName": _digest(name)[:8]},
 }
 
 

@@ -68,6 +68,8 @@ class GpuNetwork(pulumi.ComponentResource):
         control = {zone.zone: self._subnet("control-plane", zone.zone, zone.control_plane) for zone in plan}
         tables, ways_out = self._routes(plan, public, nodes, control)
         self._watch_and_connect(tables, nodes)
+        # For what AWS puts into a subnet by itself, which needs no route. Not an output: the program's own use.
+        self.subnets = {zone: subnet.id for zone, subnet in nodes.items()}
         group, rules = self._node_security_group()
         sweep = self._sweep([*nodes.values(), *control.values(), group])
 

@@ -13,6 +13,7 @@ from components.serving.model_server_spec import (
     object_labels,
     service_spec,
 )
+from components.serving.weights_spec import ModelWeightsMountArgs
 from components.specs import Spec
 from infra.planning.startup import StartupBudget
 
@@ -52,6 +53,8 @@ class ModelServerArgs(TypedDict):
     """Servers."""
     tensor_parallel: int
     """GPUs of one server, all on one node."""
+    gpu_resource: NotRequired[str]
+    """Extended resource of a GPU, such as nvidia.com/mig-3g.40gb for a slice of one. Default: nvidia.com/gpu."""
     max_model_len: NotRequired[int]
     """Longest context in tokens; default: what the model states."""
     gpu_memory_utilization: float
@@ -78,6 +81,8 @@ class ModelServerArgs(TypedDict):
     """/dev/shm in GiB where tensor_parallel is more than 1; added to the memory request and limit."""
     token_secret: NotRequired[TokenSecretArgs]
     """Token for a gated model."""
+    weights: NotRequired[ModelWeightsMountArgs]
+    """Where its weights come from; default: the engine downloads them into its cache at each start."""
 
 
 class ModelServer(pulumi.ComponentResource):

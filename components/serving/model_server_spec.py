@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from components.serving.weights_spec import weight_containers, weight_mounts, weight_variables, weight_volumes
 from components.specs import Spec
 from infra.catalog.engines import VLLM
 from infra.conventions import CAPACITY_TYPE_LABEL, ENGINE_LABEL, GPU_RESOURCE, GPU_TAINT, NODEPOOL_LABEL
@@ -64,6 +65,7 @@ def disruption_budget_spec(name: str) -> Spec:
 
 def _pod_spec(name: str, args: "ModelServerArgs") -> Spec:
     drain = DrainBudget(args["pre_stop_seconds"], args["shutdown_timeout_seconds"])
+    first = weight_containers(args["image"], args["weights"], _token(args)) if "weights" in args else []
     return {
         "serviceAccountName": name,
         "automountServiceAccountToken": False,
@@ -90,8 +92,9 @@ def _pod_spec(name: str, args: "ModelServerArgs") -> Spec:
             {"key": GPU_TAINT, "operator": "Exists", "effect": "NoSchedule"},
             *({"operator": "Equal", **toleration} for toleration in args.get("tolerations", [])),
         ],
+        **({"initContainers": first} if first else {}),
         "containers": [_container(name, args)],
-        "volumes": _volumes(args),
+        "volumes": [*_volumes(args), *(weight_volumes(args["weights"]) if "weights" in args else [])],
     }
 
 
@@ -120,7 +123,7 @@ def _affinity(name: str, args: "ModelServerArgs") -> Spec:
 
 def _container(name: str, args: "ModelServerArgs") -> Spec:
     memory = f"{args['memory_gib'] + _shared_memory_gib(args)}Gi"
-    gpus = str(args["tensor_parallel"])
+    gpu, gpus = args.get("gpu_resource", GPU_RESOURCE), str(args["tensor_parallel"])
     health = {"httpGet": {"path": VLLM.health_path, "port": "http"}}
     return {
         "name": CONTAINER,
@@ -133,10 +136,10 @@ def _container(name: str, args: "ModelServerArgs") -> Spec:
                 "cpu": str(args["cpu"]),
                 "memory": memory,
                 "ephemeral-storage": f"{args['cache_gib']}Gi",
-                GPU_RESOURCE: gpus,
+                gpu: gpus,
             },
             # No CPU limit: throttling the tokenizer and the scheduler of the engine costs GPU time.
-            "limits": {"memory": memory, GPU_RESOURCE: gpus},
+            "limits": {"memory": memory, gpu: gpus},
         },
         # Loading takes minutes in which the port refuses connections: the startup probe alone covers them.
         "startupProbe": {
@@ -158,21 +161,24 @@ def _container(name: str, args: "ModelServerArgs") -> Spec:
         "volumeMounts": [
             {"name": "cache", "mountPath": f"{VLLM.home}/.cache"},
             *([{"name": "shared-memory", "mountPath": "/dev/shm"}] if _shared_memory_gib(args) else []),
+            *(weight_mounts(args["weights"]) if "weights" in args else []),
         ],
     }
 
 
 def _arguments(name: str, args: "ModelServerArgs") -> list[str]:
     """Arguments of `vllm serve`, the image's entry point."""
+    weights = args.get("weights")
     flags = {
         VLLM.served_name_flag: name,
-        VLLM.revision_flag: args.get("revision"),
+        VLLM.revision_flag: None if weights else args.get("revision"),  # a path has none
         VLLM.tensor_parallel_flag: args["tensor_parallel"],
         VLLM.context_flag: args.get("max_model_len"),
         VLLM.memory_flag: args["gpu_memory_utilization"],
         VLLM.drain_flag: args["shutdown_timeout_seconds"],
     }
-    return [args["model"], *(f"{flag}={value}" for flag, value in flags.items() if value is not None)]
+    given = [f"{flag}={value}" for flag, value in flags.items() if value is not None]
+    return [weights["model"], *given, *weights.get("flags", [])] if weights else [args["model"], *given]
 
 
 def _environment(args: "ModelServerArgs") -> list[Spec]:
@@ -181,11 +187,18 @@ def _environment(args: "ModelServerArgs") -> list[Spec]:
         # The engine's own patience, in step with the startup probe's.
         {"name": VLLM.ready_timeout_variable, "value": str(args["startup_seconds"])},
     ]
+    if "weights" in args:
+        variables += weight_variables(args["weights"])
+    # What is mounted was downloaded by somebody else: the engine has no use for the token.
+    return variables if "weights" in args else variables + _token(args)
+
+
+def _token(args: "ModelServerArgs") -> list[Spec]:
     secret = args.get("token_secret")
-    if secret:
-        reference = {"name": secret["name"], "key": secret["key"]}
-        variables.append({"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": reference}})
-    return variables
+    if not secret:
+        return []
+    reference = {"name": secret["name"], "key": secret["key"]}
+    return [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": reference}}]
 
 
 def _volumes(args: "ModelServerArgs") -> list[Spec]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from infra.conventions import DISCOVERY_TAG
 from infra.plan import PlannedResource
+from infra.planning.destroy.inside import CONTROLLERS
 from infra.planning.destroy.requirement import Found, Requirement, ordered
 
 CLUSTER = "eks:index:Cluster"
@@ -29,6 +30,9 @@ NAMES = (
     ("aws:iam/rolePolicy:RolePolicy", "role", "aws:iam/role:Role"),
     ("aws:ecr/lifecyclePolicy:LifecyclePolicy", "repository", "aws:ecr/repository:Repository"),
 )
+
+# Components with security groups of their own, in which no node stands.
+_SERVICES = (":VpcEndpoints", ":ModelWeights", ":LustreFileSystem")
 
 # Add-ons without which no node works (Amazon EKS user guide, networking, Pod Identity); the others are pods on nodes.
 UNDER_NODES = frozenset({"vpc-cni", "eks-pod-identity-agent"})
@@ -66,7 +70,9 @@ def _named(found: Found) -> Iterator[Requirement]:
 
 def _cluster(found: Found) -> Iterator[Requirement]:
     addons, nodes = found.of(ADDON), found.of(NODE_GROUP)
-    inside = [*found.objects(), *found.of("kubernetes:helm.sh/v3:Release")]
+    definitions = [release for controller in CONTROLLERS.values() for release in found.releases(controller.crd_chart)]
+    releases = [item for item in found.of("kubernetes:helm.sh/v3:Release") if item not in definitions]  # CRDs: no pods
+    inside = [*found.objects(), *releases]
     yield from ordered(inside, [*addons, *nodes], "what runs in the cluster needs its add-ons and system nodes to end")
     under = [addon for addon in addons if addon.inputs.get("addonName") in UNDER_NODES]
     yield from ordered(nodes, under, "no node works without it")
@@ -92,7 +98,7 @@ def _network(found: Found) -> Iterator[Requirement]:
     gateways, nats = found.of("aws:ec2/internetGateway:InternetGateway"), found.of("aws:ec2/natGateway:NatGateway")
     yield from ordered(nats, gateways, "a NAT gateway's address is mapped through it")
     nodes = found.of(NODE_GROUP)
-    groups_rules = [rule for rule in found.of(*RULES) if not _of_endpoints(found, rule)]
+    groups_rules = [rule for rule in found.of(*RULES) if not _of_services(found, rule)]
     ways_out = [
         *found.named("aws:ec2/route:Route", "destinationCidrBlock", "0.0.0.0/0"),
         *_associations_of_nodes(found),
@@ -103,7 +109,7 @@ def _network(found: Found) -> Iterator[Requirement]:
         subnets = [item for item in found.of("aws:ec2/subnet:Subnet") if _within(item, association)]
         yield from ordered(subnets, [association], "its addresses are of that range")
     subnets = [item for item in found.of("aws:ec2/subnet:Subnet") if not _is_public(item)]
-    groups = [item for item in found.of("aws:ec2/securityGroup:SecurityGroup") if not _of_endpoints(found, item)]
+    groups = [item for item in found.of("aws:ec2/securityGroup:SecurityGroup") if not _of_services(found, item)]
     sweeps = found.hooks("sweep")
     yield from ordered(sweeps, [*subnets, *groups], "interfaces that were left hold it")
     yield from ordered([*found.of(CLUSTER), *nodes], sweeps, "its interfaces are only left once it is gone")
@@ -120,9 +126,9 @@ def _associations_of_nodes(found: Found) -> list[PlannedResource]:
     return [item for item in associations if found.read_by(item) & node_subnets]
 
 
-def _of_endpoints(found: Found, resource: PlannedResource) -> bool:
-    """Whether it is about VPC endpoints, which the engine made itself and which leave no interface."""
-    return any(component.type_token.endswith(":VpcEndpoints") for component in found.ancestors(resource))
+def _of_services(found: Found, resource: PlannedResource) -> bool:
+    """Whether it is about endpoints or file systems, whose interfaces the engine made itself and AWS takes away."""
+    return any(component.type_token.endswith(_SERVICES) for component in found.ancestors(resource))
 
 
 def _is_public(subnet: PlannedResource) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from infra.plan import Plan
-from infra.planning.destroy import beside, fabric, inside
+from infra.planning.destroy import beside, fabric, inside, partitioning, storage
 from infra.planning.destroy.graph import DestroyGraph, Order
 from infra.planning.destroy.requirement import Found, Requirement
 
@@ -24,7 +24,13 @@ class Violation:
 def requirements(plan: Plan) -> list[Requirement]:
     """Everything that a safe destroy of the plan keeps in order."""
     found = Found(plan)
-    return [*inside.rules(found), *fabric.rules(found), *beside.rules(found)]
+    return [
+        *inside.rules(found),
+        *fabric.rules(found),
+        *partitioning.rules(found),
+        *beside.rules(found),
+        *storage.rules(found),
+    ]
 
 
 def violations(plan: Plan) -> list[Violation]:
