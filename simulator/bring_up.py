@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from infra.progress import Progress
 from simulator import apply, control_plane
-from simulator.crds import custom_resource_definitions
+from simulator.crds import custom_resource_definitions, needed
 from simulator.folders import Layout
 from simulator.node_sources import NodeSource, Running
 from simulator.state import ObjectKey, State
@@ -40,7 +40,8 @@ def start(layout: Layout, state: State, source: NodeSource, progress: Progress, 
         step.advance(detail=client.server)
         control_plane.start_controllers(layout, state, tools, progress)
     with phases.spent("crds"):
-        apply.apply_definitions(client, custom_resource_definitions(source.definitions))
+        sources = needed(source.definitions, source.manifests())
+        apply.apply_definitions(client, custom_resource_definitions(sources))
     running = Running(layout, state, tools, client)
     with phases.spent("nodes"):
         source.begin(running, progress)

@@ -144,5 +144,5 @@ def test_the_crds_come_from_the_module_and_a_warm_start_does_not_call_go(monkeyp
     assert crds.custom_resource_definitions() == first
     assert {"nodepools.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws"} <= {item.name for item in first}
     assert {item.urn for item in first} == {
-        f"go:github.com/aws/karpenter-provider-aws@{SIMULATOR_MODULES['github.com/aws/karpenter-provider-aws']}"
+        f"go:{source.module}@{SIMULATOR_MODULES[source.module]}" for source in crds.SOURCES
     }
