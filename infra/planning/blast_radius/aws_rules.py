@@ -62,6 +62,7 @@ AWS_RULES: Table = {
         DOCUMENTED, "domain address publicIpv4Pool networkBorderGroup", "instance networkInterface"
     ),
     "aws:ec2/routeTable:RouteTable": _simple(DOCUMENTED, "vpcId", "routes propagatingVgws"),
+    "aws:ec2/placementGroup:PlacementGroup": _simple(DOCUMENTED, "name strategy partitionCount spreadLevel", ""),
     "aws:ec2/route:Route": _simple(
         DOCUMENTED,
         "routeTableId destinationCidrBlock destinationIpv6CidrBlock destinationPrefixListId",
