@@ -109,14 +109,13 @@ def policy_spec() -> Spec:
     It also closes a race: kubectl writes the whole list of taints that it has read, and a taint that Karpenter or the
     node controller set meanwhile would be lost. Such a write is refused here, and the pod tries again.
     """
-    node_name = f"request.userInfo.extra['{_NODE_NAME_CLAIM}']"
+    node_name = f"request.userInfo.?extra[?'{_NODE_NAME_CLAIM}'].orValue([])"
     others = "{}.spec.?taints.orValue([]).filter(t, t.key != '%s')" % PARTITION_TAINT  # noqa: UP031 - braces stay
     labels = "{}.metadata.?labels.orValue({{}})"
     new, old = labels.format("object"), labels.format("oldObject")
     kept = "{}.all(k, k == '%s' || (k in {} && {}[k] == {}[k]))" % PARTITIONED_LABEL  # noqa: UP031
     rules = {
-        "the gate may touch only the node it runs on": f"'{_NODE_NAME_CLAIM}' in request.userInfo.extra"
-        f" && {node_name}.exists(n, n == request.name)",
+        "the gate may touch only the node it runs on": f"{node_name}.exists(n, n == request.name)",
         f"the gate may change no taint but {PARTITION_TAINT}": f"{others.format('object')}"
         f" == {others.format('oldObject')}",
         "the gate may not keep pods off a node": f"object.spec.?taints.orValue([]).all(t, t.key != '{PARTITION_TAINT}'"

@@ -37,6 +37,11 @@ FAULTS: dict[str, tuple[str, Edit, str]] = {
         lambda text: text.replace("limits: {gpus: 2, nodes: 2}", "limits: {gpus: 1, nodes: 1}", 1),
         "saw       baseline, burst, burst",
     ),
+    "slices that count as whole GPUs": (
+        "mig-slices",
+        lambda text: text.replace("{mig: all-1g.10gb}", "{mig: all-1g.10gb, strategy: single}"),
+        "saw       7 nvidia.com/gpu",
+    ),
 }
 
 
