@@ -29,6 +29,8 @@ class Substitute:
 SUBSTITUTES = {
     "karpenter-crd": Substitute(True, "installed from the Go module"),
     "karpenter": Substitute(False, "not run; nodes are worked out from its NodePools (--karpenter runs it)"),
+    "gpu-operator": Substitute(False, "not run; nodes show what it would make of them, from layouts and labels"),
+    "dra-driver-nvidia-gpu": Substitute(False, "not run; no device can be claimed"),
     "aws-load-balancer-controller": Substitute(False, "not run; no load balancer is made"),
     "aws-efa-k8s-device-plugin": Substitute(False, "not run; nodes have EFA as their EC2NodeClass lists it"),
     "sriov-network-operator-chart": Substitute(False, "not run; its CRDs are those of its Go module"),
