@@ -106,10 +106,13 @@ class GpuCluster(pulumi.ComponentResource):
                 "key_arn": args["key_arn"],
                 "tags": args.get("tags", {}),
             },
-            pulumi.ResourceOptions(parent=self, depends_on=[cluster, *rules, *first]),
+            self._inside,
+            needs=[cluster, *rules, *first],
         )
         after = [self._addon(addon, [nodes.node_group]) for addon in chosen if not addon.before_nodes]
-        # What workloads wait for. Not an output: the package's schema cannot name its type.
+        # What AWS resources of the cluster wait for, and what workloads do. Not outputs: the package's schema cannot
+        # name their type.
+        self.control_plane: pulumi.Resource = cluster
         self.ready: list[pulumi.Resource] = [nodes.node_group, *after]
         # Known only once the cluster answers, so that what needs a running cluster can depend on its name.
         self.cluster_name = cluster.kubeconfig_json.apply(lambda _: args["cluster_name"])

@@ -1,5 +1,6 @@
 """The managed node group that holds what must run before Karpenter can: Karpenter itself, CoreDNS, controllers."""
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -39,7 +40,19 @@ class SystemNodes(pulumi.ComponentResource):
     node_group: eks.NodeGroup
     """The node group; what needs nodes depends on it."""
 
-    def __init__(self, name: str, args: SystemNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: SystemNodesArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        needs: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Create the group.
+
+        Args:
+            needs: what no node works without; role and launch template are made meanwhile.
+        """
         super().__init__("gpu-platform:index:SystemNodes", name, {}, opts)
         inside = pulumi.ResourceOptions(parent=self)
         tags = args.get("tags", {})
@@ -71,7 +84,7 @@ class SystemNodes(pulumi.ComponentResource):
             taints=[{"key": SYSTEM_TAINT, "value": "true", "effect": "NO_SCHEDULE"}],
             tags=tags,
             # Rights outlive the nodes: a node that lost them could not be drained or leave cleanly.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=rights),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*rights, *needs]),
         )
         self.register_outputs({})
 

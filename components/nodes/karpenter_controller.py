@@ -1,5 +1,6 @@
 """Karpenter: its rights, its interruption queue, its CRDs and its controller, in the order they need each other."""
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -60,7 +61,20 @@ class KarpenterController(pulumi.ComponentResource):
     release: Release
     """The controller; node pools depend on it, so that it lives until the last of them is gone."""
 
-    def __init__(self, name: str, args: KarpenterControllerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: KarpenterControllerArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        needs: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Create the controller and what it needs.
+
+        Args:
+            needs: what the controller's pods need from start to end, such as nodes and add-ons. Only the controller
+                waits for it; roles, queue and CRDs, which are no pods, are made meanwhile.
+        """
         super().__init__("gpu-platform:index:KarpenterController", name, {}, opts)
         self._name, self._args = name, args
         self._inside = pulumi.ResourceOptions(parent=self)
@@ -90,7 +104,7 @@ class KarpenterController(pulumi.ComponentResource):
             karpenter_values(
                 args["cluster_name"], args["region"], args["feature_gates"], args.get("zonal_shift", False)
             ),
-            [definitions, identity, *queue, *nodes_may_join],
+            [definitions, identity, *queue, *nodes_may_join, *needs],
         )
         self.register_outputs({})
 

@@ -147,7 +147,6 @@ def test_the_order_is_that_of_the_design(prod: Plan) -> None:
         found.objects("NodePool"),
         found.objects("EC2NodeClass"),
         found.releases("karpenter"),
-        found.releases("karpenter-crd"),
         found.of("aws:eks/nodeGroup:NodeGroup"),
         found.of("eks:index:Cluster"),
         found.hooks("sweep"),
@@ -160,6 +159,10 @@ def test_the_order_is_that_of_the_design(prod: Plan) -> None:
         pairs = [(first, then) for first in earlier for then in later]
         pairs = [pair for pair in pairs if not _of_two_pools(*pair)]
         assert [(first.name, then.name) for first, then in pairs if not order.holds(first.urn, then.urn)] == []
+    (definitions,), (controller,) = found.releases("karpenter-crd"), found.releases("karpenter")
+    (cluster,) = found.of("eks:index:Cluster")
+    assert order.holds(controller.urn, definitions.urn)
+    assert order.holds(definitions.urn, cluster.urn)
     servers = {item.name: item for item in found.objects("Deployment")}
     pools = {item.name: item for item in found.objects("NodePool")}
     assert order.holds(servers["summaries-deployment"].urn, pools["inference-l40s-spot-node-pool"].urn)
