@@ -6,6 +6,7 @@ gone, because its DaemonSet does not want labelled nodes. It is plain kubectl, o
 Kubernetes project has no shell.
 """
 
+from components.partitioning.gpu_operator_values import DISABLED
 from components.specs import Spec
 from infra.conventions import GPU_TAINT, MIG_CONFIG_LABEL, MIG_STATE_LABEL, PARTITION_TAINT, PARTITIONED_LABEL
 
@@ -145,6 +146,8 @@ def _user() -> str:
 def _nodes() -> Spec:
     wanted = [
         {"key": MIG_CONFIG_LABEL, "operator": "Exists"},
+        # The operator writes it on nodes with whole GPUs; they have no startup taint.
+        {"key": MIG_CONFIG_LABEL, "operator": "NotIn", "values": [DISABLED]},
         {"key": PARTITIONED_LABEL, "operator": "DoesNotExist"},
     ]
     return {"nodeSelectorTerms": [{"matchExpressions": wanted}]}
