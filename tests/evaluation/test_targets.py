@@ -93,7 +93,9 @@ def test_one_nat_gateway_serves_every_zone() -> None:
 
 def test_optional_shapes_of_a_pool_reach_karpenter() -> None:
     def special(raw: dict[str, Any]) -> None:
-        raw["nodePools"][1].update(staticNodes=2, placementGroup="dev-pg", topologyManager="restricted", maxPods=110)
+        raw["nodePools"][1].update(
+            staticNodes=2, placementGroup="dev-pg", zones=["usw2-az1"], topologyManager="restricted", maxPods=110
+        )
 
     plan = evaluated(special)
     pool: Any = next(item for item in plan if item.name == "inference-l40s-spot-node-pool").inputs["spec"]
