@@ -19,6 +19,7 @@ from simulator.client import Client, wait_for
 from simulator.control_plane import Start, start_operator
 from simulator.crds import KARPENTER_SOURCE, SOURCES, CrdSource
 from simulator.folders import Layout, write_whole
+from simulator.karpenter.devices import DividedDevices
 from simulator.karpenter.instance_types import instance_types_file
 from simulator.karpenter.pools import await_pools
 from simulator.karpenter.rewriting import changes, rewritten
@@ -141,6 +142,7 @@ class KarpenterNodes:
         self._plan = manifests
         self._batch_seconds = batch_seconds
         self._taints = StartupTaints(manifests)
+        self._devices = DividedDevices(manifests)
         self._unsettled = {manifest.name for manifest in manifests if manifest.kind == "NodePool"}
         self._applied: set[str] = set()
 
@@ -196,7 +198,8 @@ class KarpenterNodes:
             self._unsettled = set()
 
     def tend(self, running: Running, progress: Progress) -> None:
-        """Lift startup taints from nodes that have joined."""
+        """On nodes that have joined, report the devices of divided GPUs, then lift startup taints."""
+        self._devices.report(running.client, progress)
         self._taints.lift(running.client, progress)
 
     def finish(self, running: Running, progress: Progress) -> bool:  # noqa: ARG002 - the protocol's

@@ -14,11 +14,12 @@ from functools import cache
 from typing import Any
 
 from infra.catalog.zones import zones_offering
-from infra.conventions import CAPACITY_TYPE_LABEL, INSTANCE_TYPE_LABEL, NODEPOOL_LABEL, ZONE_ID_LABEL
+from infra.conventions import CAPACITY_TYPE_LABEL, GPU_RESOURCE, INSTANCE_TYPE_LABEL, NODEPOOL_LABEL, ZONE_ID_LABEL
 from infra.plan.manifests import Manifest
 from infra.planning.placement import NodeClass, NodePool, node_pools, offers_of
 from infra.planning.placement.offers import REGION, ZONE, Place, names_place, places_of
 from infra.planning.placement.shapes import Shape, shapes
+from simulator.karpenter.devices import DEVICE_PREFIX
 
 # The provider sets these itself.
 _PROVIDERS_OWN = frozenset({INSTANCE_TYPE_LABEL, "kubernetes.io/arch", "kubernetes.io/os"})
@@ -120,9 +121,16 @@ def _sizes_by_type(pools: Sequence[NodePool]) -> dict[str, list[Size]]:
     sizes: dict[str, list[Size]] = {shape.name: [] for shape in shapes()}
     for pool in pools:
         for offer in offers_of(pool):
-            if offer.allocatable not in sizes[offer.shape.name]:
-                sizes[offer.shape.name].append(offer.allocatable)
+            size = _with_whole_gpus(offer.shape, offer.allocatable)
+            if size not in sizes[offer.shape.name]:
+                sizes[offer.shape.name].append(size)
     return sizes
+
+
+def _with_whole_gpus(shape: Shape, size: Size) -> Size:
+    """The size with its GPUs undivided, as EC2 lists them: Karpenter reads in NodeOverlays what becomes of them."""
+    others = {key: amount for key, amount in size.items() if not key.startswith(DEVICE_PREFIX)}
+    return others | ({GPU_RESOURCE: Decimal(shape.gpus)} if shape.gpus else {})
 
 
 def _instance_type(
