@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from infra.plan import Manifest
 from simulator.apply import apply_definitions
-from simulator.client import Client, Json, wait_for
+from simulator.client import Client, wait_for
 from simulator.crds import custom_resource_definitions
 from simulator.environment import Throwaway
 from simulator.node_objects import put_nodes, remove_nodes
 from simulator.nodes import nodes_for
 from simulator.status import read_nodes
+from tests.engine.providers.kube_releases import definitions_of
 
 _BUILT_IN = {"default", "kube-system", "kube-public", "kube-node-lease"}
 _READY_SECONDS = 60.0
@@ -21,7 +22,6 @@ class EngineCluster:
 
     def __init__(self, environment: Throwaway) -> None:
         self._environment = environment
-        self.sweep()
 
     @property
     def client(self) -> Client:
@@ -48,8 +48,8 @@ class EngineCluster:
         namespaces = [f"/api/v1/namespaces/{name}" for name in self._names("v1", "Namespace") if name not in _BUILT_IN]
         releases = [f"/api/v1/namespaces/kube-system/secrets/{name}" for name in self._releases()]
         remove_nodes(self.client, [node.name for node in read_nodes(self.client)])
-        path = self.client.path("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-        definitions = [f"{path}/{item['metadata']['name']}" for item in self._definitions()]
+        # Those that a release of the program brings. The others stay: API servers are slow to let many of them go.
+        definitions = [self.client.path_of(item.body) for item in definitions_of("karpenter-crd")]
         gone = [*namespaces, *releases, *definitions]
         for item in gone:
             self.client.delete(item)
@@ -59,16 +59,15 @@ class EngineCluster:
         """What an environment put there and did not take away again."""
         found = [f"Namespace {name}" for name in self._names("v1", "Namespace") if name not in _BUILT_IN]
         found += [f"release {name}" for name in self._releases()]
-        for kind, version in (("NodePool", "karpenter.sh/v1"), ("EC2NodeClass", "karpenter.k8s.aws/v1")):
-            if any(item["spec"]["names"]["kind"] == kind for item in self._definitions()):
+        for definition in definitions_of("karpenter-crd"):
+            spec = definition.body["spec"]
+            kind, version = spec["names"]["kind"], f"{spec['group']}/{spec['versions'][-1]['name']}"
+            if self.client.exists(self.client.path_of(definition.body)):
                 found += [f"{kind} {name}" for name in self._names(version, kind)]
         return found
 
     def _releases(self) -> list[str]:
         return [name for name in self._names("v1", "Secret", "kube-system") if name.startswith("sh.helm.release.")]
-
-    def _definitions(self) -> list[Json]:
-        return self.client.items(self.client.path("apiextensions.k8s.io/v1", "CustomResourceDefinition"))
 
     def _names(self, api_version: str, kind: str, namespace: str = "") -> list[str]:
         return [item["metadata"]["name"] for item in self.client.items(self.client.path(api_version, kind, namespace))]

@@ -1,11 +1,13 @@
 """A cluster for all engine tests, and a new world for each module."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from infra.progress import SilentProgress
 from simulator.environment import throwaway
+from simulator.node_sources import PlannedNodes
 from tests.engine.aws_api import aws_api
 from tests.engine.cluster import EngineCluster
 from tests.engine.toolbox import pulumi_cli
@@ -22,7 +24,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
 @pytest.fixture(scope="session")
 def engine_cluster() -> Iterator[EngineCluster]:
     """The one API server of all worlds, which come one after the other."""
-    with throwaway(SilentProgress()) as environment:
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(PlannedNodes, "definitions", ())  # CRDs come with the program, or with the world of local
+            environment = stack.enter_context(throwaway(SilentProgress()))
         yield EngineCluster(environment)
 
 

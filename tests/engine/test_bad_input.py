@@ -6,9 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from infra.plan import kubernetes_manifests
 from simulator.client import wait_for
-from stacks.evaluation import evaluate
 from tests.engine.world import EngineStack, World
 
 SECONDS = 30.0
@@ -18,7 +16,7 @@ SECONDS = 30.0
 def local(world: World) -> EngineStack:
     """The stack, brought up."""
     world.cluster.install_definitions()
-    world.cluster.add_nodes(kubernetes_manifests(evaluate(world.stack_file("local"), "stand-in")))
+    world.add_nodes("local")
     stack = world.stack("local")
     stack.up()
     return stack
@@ -120,7 +118,7 @@ def test_pods_that_do_not_become_ready_are_named_and_the_next_up_waits_again(loc
 
     assert "qwen3-8b-deployment" in said
     assert "Minimum number of Pods to consider the application live was not attained: " in said
-    world.cluster.add_nodes(kubernetes_manifests(evaluate(world.stack_file("local"), "stand-in")))
+    world.add_nodes("local")
     assert local.up().changed == {"update": 1}
     assert local.up().changed == {}
 
@@ -128,4 +126,4 @@ def test_pods_that_do_not_become_ready_are_named_and_the_next_up_waits_again(loc
 def test_at_the_end_everything_goes(local: EngineStack, world: World) -> None:
     local.destroy()
 
-    assert world.cluster.left() == []
+    assert world.left("local") == []

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from infra.plan import kubernetes_manifests
-from stacks.evaluation import evaluate
 from tests.engine.order import Group, violations
 from tests.engine.providers.aws_references import NODES
 from tests.engine.world import SKIP_CHECKPOINTS, EngineStack, Outcome, World
@@ -18,7 +16,7 @@ NODE_GROUP, VPC = "gpu-dev-system-group", "network-vpc"
 def dev(world: World) -> EngineStack:
     """The stack, with nodes that have room for its pods; its state is written after every step, as a user's is."""
     del world.environment[SKIP_CHECKPOINTS]
-    world.cluster.add_nodes(kubernetes_manifests(evaluate(world.stack_file("dev"), "stand-in")))
+    world.add_nodes("dev")
     return world.stack("dev")
 
 
@@ -81,8 +79,7 @@ def test_an_interrupted_destroy_goes_on_where_it_stopped(destroyed: Destroyed, d
     assert {"aws:ec2/vpc:Vpc"} <= left <= {"aws:ec2/vpc:Vpc", "aws:kms/key:Key"}
 
     assert dev.resources() == []
-    assert world.outside.rows() == []
-    assert world.cluster.left() == []
+    assert world.left("dev") == []
     assert set(done(world, "delete").values()) == {1}
     workloads, pools, network = Group("*:Deployment"), Group("*:NodePool"), Group("aws:ec2/vpc:Vpc")
     assert violations(world.outside.entries(), "delete", workloads, pools, Group(NODES), network) == []

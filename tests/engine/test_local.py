@@ -5,10 +5,8 @@ import base64
 import pytest
 from pulumi.automation import ConfigValue
 
-from infra.plan import kubernetes_manifests
 from simulator.client import Client
 from stacks.contract import CONTRACT_VERSION
-from stacks.evaluation import evaluate
 from tests.engine.order import Group, violations
 from tests.engine.world import EngineStack, Outcome, World
 
@@ -17,15 +15,11 @@ TOKEN = "hf_never-to-be-seen"
 SERVICE = "/api/v1/namespaces/models/services/qwen3-14b"
 
 
-def add_nodes(world: World) -> None:
-    world.cluster.add_nodes(kubernetes_manifests(evaluate(world.stack_file("local"), "stand-in")))
-
-
 @pytest.fixture(scope="module")
 def local(world: World) -> EngineStack:
     """The stack, on a cluster as `make up` leaves it: with CRDs and nodes."""
     world.cluster.install_definitions()
-    add_nodes(world)
+    world.add_nodes("local")
     return world.stack("local")
 
 
@@ -86,7 +80,7 @@ def test_one_changed_setting_updates_one_object(
 ) -> None:
     del created
     world.settings("local", lambda platform: platform["models"][0].update(replicas=3))
-    add_nodes(world)
+    world.add_nodes("local")
 
     assert local.preview().changed == {"update": 1}
     assert local.up().changed == {"update": 1}
@@ -99,7 +93,7 @@ def test_a_secret_reaches_the_cluster_and_shows_nowhere_else(
     del created
     wanted = client.get(DEPLOYMENT)["spec"]["replicas"]
     world.settings("local", lambda platform: platform["models"][0].update(replicas=wanted + 1))
-    add_nodes(world)  # a rollout makes a new server before an old one goes
+    world.add_nodes("local")  # a rollout makes a new server before an old one goes
     world.settings("local", lambda platform: platform["models"][0].update(replicas=wanted, gated=True))
     local.automation.set_config("gpu-platform:huggingFaceToken", ConfigValue(TOKEN, secret=True))
 
@@ -130,7 +124,7 @@ def test_a_refresh_sees_what_somebody_changed_and_the_next_up_repairs_it(
 
 def test_a_destroy_goes_from_the_workloads_down_and_leaves_nothing(world: World, destroyed: Outcome) -> None:
     assert set(destroyed.changes) == {"delete"}
-    assert world.cluster.left() == []
+    assert world.left("local") == []
     assert (
         violations(
             world.outside.entries(),

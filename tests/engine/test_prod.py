@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.plan import Marker, Plan, kubernetes_manifests
+from infra.plan import Marker, Plan
 from stacks.evaluation import evaluate
 from tests.engine.order import Group, violations
 from tests.engine.providers.aws_references import ATTACHMENT, CLUSTER, NODES, SUBNET
@@ -26,7 +26,7 @@ class Life:
 def prod(world: World) -> Life:
     """Prod in one stack, with nodes that have room for its pods."""
     world.settings("prod", lambda platform: platform.pop("layers"))
-    world.cluster.add_nodes(kubernetes_manifests(evaluate(world.stack_file("prod"), "stand-in")))
+    world.add_nodes("prod")
     stack = world.stack("prod")
     preview = stack.preview()
     assert world.outside.rows() == []
@@ -110,7 +110,7 @@ def test_everything_is_made_after_what_it_needs(prod: Life, world: World) -> Non
         (Group(ATTACHMENT, "gpu-prod-system-*"), system),
         (Group("aws:eks/addon:Addon", "gpu-prod-vpc-cni"), system),
         (system, Group("aws:eks/addon:Addon", "gpu-prod-coredns")),
-        (Group("aws:eks/addon:Addon", "gpu-prod-coredns"), Group("kubernetes:helm.sh/v3:Release", "karpenter-crds")),
+        (Group("aws:eks/addon:Addon", "gpu-prod-coredns"), Group("*:Release", "karpenter-controller")),
         (Group("kubernetes:helm.sh/v3:Release", "karpenter-crds"), Group("*:Release", "karpenter-controller")),
         (Group("aws:eks/podIdentityAssociation:*", "karpenter-*"), Group("*:Release", "karpenter-controller")),
         (Group("*:Release", "karpenter-controller"), Group("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass")),
@@ -173,27 +173,25 @@ def destroyed(prod: Life, world: World) -> Outcome:
 def test_a_destroy_leaves_nothing(prod: Life, destroyed: Outcome, world: World) -> None:
     assert set(destroyed.changes) == {"delete"}
     assert prod.stack.resources() == []
-    assert world.cluster.left() == []
-    assert world.outside.rows() == []
+    assert world.left("prod") == []
 
 
-DESTROY_ORDER = (
+CONTROLLER = Group("kubernetes:helm.sh/v3:Release", "karpenter-controller")
+TO_THE_CONTROLLER = (
     Group("command:local:Command", "guard"),
     Group("kubernetes:apps/v1:Deployment"),
     Group("command:local:Command", "*-drain"),
     Group("kubernetes:karpenter.sh/v1:NodePool"),
     Group("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"),
-    Group("kubernetes:helm.sh/v3:Release", "karpenter-controller"),
-    Group("kubernetes:helm.sh/v3:Release", "karpenter-crds"),
-    Group("aws:eks/nodeGroup:NodeGroup"),
-    Group("aws:eks/cluster:Cluster"),
-    Group("aws:ec2/vpc:Vpc"),
+    CONTROLLER,
 )
-AFTER_KARPENTER = (
+BETWEEN_CONTROLLER_AND_CLUSTER = (
+    Group("kubernetes:helm.sh/v3:Release", "karpenter-crds"),
     Group("aws:eks/podIdentityAssociation:PodIdentityAssociation", "karpenter-*"),
     Group("aws:sqs/queue:Queue"),
     Group("aws:eks/accessEntry:AccessEntry", "karpenter-*"),
     Group("aws:eks/addon:Addon", "gpu-prod-coredns"),
+    Group(NODES),
 )
 
 
@@ -202,11 +200,10 @@ def test_a_destroy_goes_from_the_workloads_down(destroyed: Outcome, world: World
     entries = world.outside.entries()
     last = max(index for index, entry in enumerate(entries) if entry.get("operation") == "update")
     entries = entries[last:]  # the replacement of the system nodes deleted a group too
-    controller = Group("kubernetes:helm.sh/v3:Release", "karpenter-controller")
 
-    assert violations(entries, "delete", *DESTROY_ORDER) == []
-    for other in AFTER_KARPENTER:
-        assert violations(entries, "delete", controller, other, Group(CLUSTER)) == []
+    assert violations(entries, "delete", *TO_THE_CONTROLLER) == []
+    for other in BETWEEN_CONTROLLER_AND_CLUSTER:
+        assert violations(entries, "delete", CONTROLLER, other, Group(CLUSTER), Group("aws:ec2/vpc:Vpc")) == []
     for encrypted in (
         Group(CLUSTER),
         Group("aws:cloudwatch/logGroup:LogGroup"),

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import pytest
 from pulumi.automation import Deployment
 
-from infra.plan import kubernetes_manifests
 from infra.settings.target import Layer
 from stacks.contract import CONTRACT_VERSION, VERSION_OUTPUT, outputs_of
-from stacks.evaluation import evaluate, evaluate_split
+from stacks.evaluation import evaluate_split
 from tests.engine.world import EngineStack, World
 
 FOUNDATION, PLATFORM, WORKLOADS = "prod-foundation", "prod", "prod-workloads"
@@ -21,7 +20,7 @@ Stacks = dict[str, EngineStack]
 @pytest.fixture(scope="module")
 def stacks(world: World) -> Stacks:
     """The three stacks, with nothing in them, and nodes that have room for prod's pods."""
-    world.cluster.add_nodes(kubernetes_manifests(evaluate(world.stack_file("prod"), "stand-in")))
+    world.add_nodes("prod")
     return {name: world.stack(name) for name in LAYER_OF}
 
 
@@ -111,5 +110,4 @@ def test_from_the_top_down_everything_goes(up: Stacks, world: World) -> None:
     for name in reversed(LAYER_OF):
         assert set(up[name].destroy().changed) == {"delete"}, name
 
-    assert world.cluster.left() == []
-    assert world.outside.rows() == []
+    assert world.left("prod") == []

@@ -1,13 +1,11 @@
 """Staging in the real engine, once through its life. It has what no other whole environment has: two ranges, spot."""
 
-from infra.plan import kubernetes_manifests
-from stacks.evaluation import evaluate
 from tests.engine.order import Group, violations
 from tests.engine.world import World
 
 
 def test_staging_comes_up_stays_as_it_is_and_goes(world: World) -> None:
-    world.cluster.add_nodes(kubernetes_manifests(evaluate(world.stack_file("staging"), "stand-in")))
+    world.add_nodes("staging")
     staging = world.stack("staging")
 
     preview = staging.preview()
@@ -16,8 +14,12 @@ def test_staging_comes_up_stays_as_it_is_and_goes(world: World) -> None:
     assert staging.up().changed == {}
     assert set(staging.destroy().changed) == {"delete"}
 
-    assert world.outside.rows() == []
-    assert world.cluster.left() == []
-    order = [Group("*:Deployment"), Group("*:NodePool"), Group("*:EC2NodeClass"), Group("*:Release", "karpenter-*")]
+    assert world.left("staging") == []
+    order = [
+        Group("*:Deployment"),
+        Group("*:NodePool"),
+        Group("*:EC2NodeClass"),
+        Group("*:Release", "karpenter-controller"),
+    ]
     order += [Group("aws:eks/nodeGroup:NodeGroup"), Group("aws:eks/cluster:Cluster"), Group("aws:ec2/vpc:Vpc")]
     assert violations(world.outside.entries(), "delete", *order) == []

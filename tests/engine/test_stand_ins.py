@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine.order import Group, violations
 from tests.engine.providers.aws_formats import FORMATS, faults
-from tests.engine.providers.aws_kinds import KINDS
+from tests.engine.providers.aws_kinds import KINDS, Place, born
 from tests.engine.providers.aws_references import (
     ADDON,
     ATTACHMENT,
@@ -147,6 +147,16 @@ def test_the_tables_speak_of_the_same_types() -> None:
     used = {token for reference in REFERENCES for token in (reference.holder, reference.target)} | set(FORMATS)
 
     assert used - set(KINDS) == set()
+
+
+def test_a_type_that_nobody_described_still_gets_an_identifier_and_its_inputs_back() -> None:
+    place = Place("us-east-2", "111111111111")
+
+    key, outputs = born("aws:backup/vault:Vault", {"kmsKeyArn": "k", "tags": {"a": "b"}}, place, dict)
+
+    assert outputs["arn"] == f"arn:aws:backup:us-east-2:111111111111:vault/{key}"
+    assert outputs["kmsKeyArn"] == "k"
+    assert outputs["tagsAll"] == {"a": "b"}
 
 
 def test_an_order_that_was_not_kept_and_a_group_that_is_empty_are_found() -> None:

@@ -21,9 +21,11 @@ import yaml
 from pulumi.automation import LocalWorkspace, OpType, PulumiCommand, Stack
 from pulumi.automation.errors import CommandError
 
+from infra.plan import kubernetes_manifests
 from infra.settings import StackFile, load_stack_file
 from infra.settings.loading import PLATFORM_KEY
 from simulator.client import wait_for
+from stacks.evaluation import evaluate
 from tests.conftest import ROOT
 from tests.engine.cluster import EngineCluster
 from tests.engine.providers.aws_schema import VARIABLE as SCHEMAS
@@ -146,6 +148,17 @@ class World:
         environment = {**os.environ, **self.environment, "PULUMI_HOME": str(self.folder / "home")}
         command = [str(self.folder / "bin" / "pulumi"), "--non-interactive", *arguments]
         return subprocess.Popen(command, cwd=self.project, env=environment, stdout=subprocess.DEVNULL)
+
+    def add_nodes(self, name: str) -> None:
+        """Nodes for all pods of an environment."""
+        self.cluster.add_nodes(kubernetes_manifests(evaluate(self.stack_file(name), "stand-in")))
+
+    def left(self, name: str) -> list[str]:
+        """What a destroy of a whole environment left behind, without what the program retains on purpose."""
+        plan = evaluate(self.stack_file(name))
+        kept = {resource.type_token for resource in plan if resource.options.retain_on_delete}
+        in_aws = [f"{row.type_token} {row.key}" for row in self.outside.rows() if row.type_token not in kept]
+        return [*in_aws, *self.cluster.left()]
 
     def stack(self, name: str, program: Callable[[], None] = main_program) -> "EngineStack":
         """A stack of this world, made in the backend when it is not there."""

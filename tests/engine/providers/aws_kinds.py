@@ -31,7 +31,7 @@ class Kind:
         named: input that is its name; the provider makes one up where the program gives none.
         longest: characters a name may have.
         identifier: template of the identifier, from inputs and computed outputs.
-        arn: `service:rest` template; an IAM ARN has no region. Empty when it has none.
+        arn: `service:rest` template, or a whole ARN; an IAM ARN has no region. Empty when it has none.
         fixed: inputs whose change makes a new resource.
         computed: templates of further outputs.
     """
@@ -111,6 +111,35 @@ KINDS: dict[str, Kind] = {
         fixed=("name", "encryptionConfigurations"),
         computed={"repositoryUrl": "{account}.dkr.ecr.{region}.amazonaws.com/{name}"},
     ),
+    "aws:efs/accessPoint:AccessPoint": Kind(
+        made="fsap", arn="elasticfilesystem:access-point/{id}", fixed=("fileSystemId", "posixUser", "rootDirectory")
+    ),
+    "aws:efs/backupPolicy:BackupPolicy": Kind(identifier="{fileSystemId}", fixed=("fileSystemId",)),
+    "aws:efs/fileSystem:FileSystem": Kind(
+        made="fs",
+        arn="elasticfilesystem:file-system/{id}",
+        fixed=("encrypted", "kmsKeyId", "performanceMode", "availabilityZoneName", "creationToken"),
+        computed={"dnsName": "{id}.efs.{region}.amazonaws.com"},
+    ),
+    "aws:efs/fileSystemPolicy:FileSystemPolicy": Kind(identifier="{fileSystemId}", fixed=("fileSystemId",)),
+    "aws:efs/mountTarget:MountTarget": Kind(made="fsmt", fixed=("fileSystemId", "subnetId")),
+    "aws:fsx/dataRepositoryAssociation:DataRepositoryAssociation": Kind(
+        made="dra", arn="fsx:association/{id}", fixed=("fileSystemId", "fileSystemPath", "dataRepositoryPath")
+    ),
+    "aws:fsx/lustreFileSystem:LustreFileSystem": Kind(
+        made="fs",
+        arn="fsx:file-system/{id}",
+        fixed=("deploymentType", "storageType", "subnetIds", "securityGroupIds", "kmsKeyId"),
+        computed={"dnsName": "{id}.fsx.{region}.amazonaws.com", "mountName": "fsx{random}"},
+    ),
+    "aws:s3/bucket:Bucket": Kind(
+        named="bucket",
+        longest=63,
+        identifier="{bucket}",
+        arn="arn:aws:s3:::{bucket}",
+        fixed=("bucket", "objectLockEnabled"),
+        computed={"bucketRegionalDomainName": "{bucket}.s3.{region}.amazonaws.com"},
+    ),
     "aws:eks/accessEntry:AccessEntry": Kind(
         identifier="{clusterName}:{principalArn}", fixed=("clusterName", "principalArn", "type")
     ),
@@ -177,6 +206,19 @@ KINDS: dict[str, Kind] = {
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _RULE,
 }
 
+_ABOUT_A_BUCKET = Kind(identifier="{bucket}", fixed=("bucket",))
+
+
+def kind_of(type_token: str) -> Kind:
+    """What AWS makes of a type. One that nobody has described gets an identifier, an ARN, and its inputs back."""
+    if type_token in KINDS:
+        return KINDS[type_token]
+    service, _, name = type_token.removeprefix("aws:").partition("/")
+    short = name.partition(":")[0]
+    if service == "s3" and short.startswith("bucket"):
+        return _ABOUT_A_BUCKET
+    return Kind(made=short.lower(), arn=f"{service}:{short.lower()}/{{id}}")
+
 
 def born(
     type_token: str, inputs: Properties, place: Place, endpoint: Callable[[], Properties]
@@ -186,7 +228,7 @@ def born(
     Args:
         endpoint: asked for where a cluster's API server is.
     """
-    kind = KINDS[type_token]
+    kind = kind_of(type_token)
     known: dict[str, Any] = {"region": place.region, "account": place.account, "random": secrets.token_hex(8), **inputs}
     if kind.made:
         known["id"] = f"{kind.made}-{secrets.token_hex(9)[:17]}"
@@ -215,6 +257,8 @@ def endpoint_of(kubeconfig: Properties) -> Properties:
 
 
 def _arn(text: str, place: Place) -> str:
+    if text.startswith("arn:"):
+        return text
     service, _, rest = text.partition(":")
     region = "" if service == "iam" else place.region
     return f"arn:{place.partition}:{service}:{region}:{place.account}:{rest}"

@@ -5,7 +5,7 @@ import secrets
 from threading import Lock
 
 from tests.engine.providers.aws_formats import faults
-from tests.engine.providers.aws_kinds import KINDS, Kind, Place, born, endpoint_of
+from tests.engine.providers.aws_kinds import Place, born, endpoint_of, kind_of
 from tests.engine.providers.aws_references import CLUSTER, GROUP, KEY, TEMPLATE
 from tests.engine.providers.aws_rules import why_not_deleted, why_not_made
 from tests.engine.providers.aws_schema import misfits, schema_of
@@ -35,7 +35,7 @@ class AwsProvider(StandIn):
         return Place(self.configuration["region"], str(listed[0]))
 
     def check(self, change: Change) -> tuple[Properties, dict[str, str]]:
-        kind = _kind(change)
+        kind = kind_of(change.type_token)
         inputs = dict(change.inputs)
         if kind.named and not inputs.get(kind.named):
             # As the real provider does: the program's name, and something that makes it unique; and it remembers.
@@ -45,7 +45,7 @@ class AwsProvider(StandIn):
         return inputs, found | faults(change.type_token, inputs, kind.longest, kind.named)
 
     def replacement(self, change: Change, properties: list[str]) -> Replacement:
-        kind = _kind(change)
+        kind = kind_of(change.type_token)
         # A new one beside the old one needs an identifier that AWS makes, or another name.
         beside = bool(kind.made or _MADE_UP in change.inputs or kind.named in properties)
         return Replacement(tuple(key for key in properties if key in kind.fixed), delete_first=not beside)
@@ -116,12 +116,6 @@ class AwsProvider(StandIn):
 
     def _endpoint(self) -> Properties:
         return endpoint_of(json.loads(self.outside.kubeconfig.read_text(encoding="utf-8")))
-
-
-def _kind(change: Change) -> Kind:
-    if change.type_token not in KINDS:
-        raise ProviderError(f"the stand-in does not know {change.type_token}: add it to aws_kinds.py")
-    return KINDS[change.type_token]
 
 
 if __name__ == "__main__":

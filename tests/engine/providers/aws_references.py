@@ -28,6 +28,9 @@ KEY = "aws:kms/key:Key"
 QUEUE = "aws:sqs/queue:Queue"
 EVENTS = "aws:cloudwatch/eventRule:EventRule"
 LOGS = "aws:cloudwatch/logGroup:LogGroup"
+EFS = "aws:efs/fileSystem:FileSystem"
+TARGET = "aws:efs/mountTarget:MountTarget"
+LUSTRE = "aws:fsx/lustreFileSystem:LustreFileSystem"
 RANGE = "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssociation"
 _RULES = tuple(f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule" for way in ("Ingress", "Egress"))
 
@@ -99,6 +102,14 @@ REFERENCES: tuple[Reference, ...] = (
     Reference("aws:ecr/lifecyclePolicy:LifecyclePolicy", "repository", "aws:ecr/repository:Repository", holds=False),
     Reference("aws:ecr/repository:Repository", "encryptionConfigurations.kmsKey", KEY, "arn", holds=False),
     Reference(LOGS, "kmsKeyId", KEY, "arn", holds=False),
+    Reference(EFS, "kmsKeyId", KEY, "arn", holds=False),
+    Reference(TARGET, "fileSystemId", EFS),
+    Reference(TARGET, "subnetId", SUBNET),
+    Reference(TARGET, "securityGroups", GROUP),
+    Reference("aws:efs/accessPoint:AccessPoint", "fileSystemId", EFS, holds=False),
+    Reference(LUSTRE, "subnetIds", SUBNET),
+    Reference(LUSTRE, "securityGroupIds", GROUP),
+    Reference("aws:fsx/dataRepositoryAssociation:DataRepositoryAssociation", "fileSystemId", LUSTRE, holds=False),
 )
 
 

@@ -6,13 +6,15 @@ from infra.errors import PlatformError
 from infra.plan import Manifest
 from simulator.apply import apply_definitions
 from simulator.client import Client
-from simulator.crds import custom_resource_definitions
+from simulator.crds import SOURCES, custom_resource_definitions
 from simulator.releases import SUBSTITUTES
 from tests.engine.providers.changes import Change, ProviderError
 from tests.engine.providers.kube_waits import wait_until, why_not_gone
 from tests.engine.providers.values import Properties
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
+# By chart: the Go module's folder. What a chart keeps in its folder `crds` is left to whoever prepares the cluster.
+_DEFINITIONS = {"karpenter-crd": "karpenter-aws"}
 
 
 class Releases:
@@ -27,8 +29,7 @@ class Releases:
         chart = str(inputs["chart"]).rpartition("/")[2]
         if chart not in SUBSTITUTES:
             raise ProviderError(f"the chart {chart} is not in SUBSTITUTES of simulator/releases.py")
-        if SUBSTITUTES[chart].crds:
-            apply_definitions(self._client, _definitions())
+        apply_definitions(self._client, definitions_of(chart))
         self._client.apply(_record(inputs))
         identifier = f"{inputs['namespace']}/{inputs['name']}"
         return identifier, {**inputs, "status": {"name": inputs["name"], "status": "deployed", "chart": chart}}
@@ -41,8 +42,7 @@ class Releases:
         """Remove it. A chart whose templates are CRDs takes these along, and every object of them."""
         chart = str(change.state["chart"]).rpartition("/")[2]
         paths = [self._client.path_of(_record(change.state))]
-        if SUBSTITUTES[chart].crds:
-            paths += [self._client.path_of(item.body) for item in _definitions()]
+        paths += [self._client.path_of(item.body) for item in definitions_of(chart)]
         for path in paths:
             self._client.delete(path, foreground=True)
         for path in paths:
@@ -52,9 +52,11 @@ class Releases:
                 )
 
 
-def _definitions() -> list[Manifest]:
+def definitions_of(chart: str) -> list[Manifest]:
+    """The CRDs among a chart's templates, which come and go with its release."""
+    sources = [source for source in SOURCES if source.folder == _DEFINITIONS.get(chart)]
     try:
-        return custom_resource_definitions()
+        return custom_resource_definitions(sources)
     except PlatformError as error:
         raise ProviderError(str(error)) from None
 
