@@ -101,14 +101,16 @@ def test_karpenter_is_told_of_the_huge_pages_of_efa_pools_alone() -> None:
     assert gates["settings"]["featureGates"]["nodeOverlay"] is True
 
 
-def test_both_p5_pools_stand_in_the_one_group_that_is_created() -> None:
+def test_the_group_is_created_for_the_pool_that_names_it() -> None:
     plan = plan_of("efa")
     (group,) = plan.of_type("aws:ec2/placementGroup:PlacementGroup")
-    classes = objects(plan, "EC2NodeClass")
+    selectors = {
+        name: body["spec"].get("placementGroupSelector") for name, body in objects(plan, "EC2NodeClass").items()
+    }
 
     assert (group.inputs["name"], group.inputs["strategy"]) == ("gpu-training-h100", "cluster")
-    for name in ("training-h100-reserved", "training-h100"):
-        assert classes[name]["spec"]["placementGroupSelector"] == {"name": "gpu-training-h100"}
+    assert selectors["training-h100"] == {"name": "gpu-training-h100"}
+    assert selectors["training-h100-reserved"] is None  # its reservation was not made in the group
 
 
 def test_nodes_may_talk_to_each_other_in_both_directions() -> None:

@@ -28,6 +28,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     fabric.fabric_in_one_zone,
     fabric.host_network_for_training,
     fabric.placement_groups_are_used,
+    fabric.reservations_in_their_group,
     fabric.hybrid_networks_apart,
     workloads.unique_names,
     workloads.known_pools,

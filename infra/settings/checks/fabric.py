@@ -88,6 +88,25 @@ def placement_groups_are_used(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def reservations_in_their_group(draft: Draft) -> Iterator[Problem]:
+    """EC2 uses a reservation in a cluster placement group only when it was made in that group.
+
+    So a group that this program creates is younger than any reservation the settings can name. Source: Amazon EC2 user
+    guide, Capacity Reservations in cluster placement groups.
+    """
+    created = draft.fabric.placement_groups if draft.fabric else ()
+    for index, pool in draft.node_pools:
+        if pool.reservations and pool.placement_group in created:
+            yield Problem(
+                f"nodePools[{index}].placementGroup",
+                f'"{pool.placement_group}", created here, in a pool with {len(pool.reservations)} reservation(s)',
+                "a group that was there before the reservation: EC2 uses a reservation in a cluster placement group"
+                " only when it was made in that group",
+                "remove placementGroup from this pool, or make the group and then the reservation in it, and take the"
+                " group out of fabric.placementGroups",
+            )
+
+
 def hybrid_networks_apart(draft: Draft) -> Iterator[Problem]:
     """Names and resources of the hybrid fabric are each taken once, and a card is divided by one entry."""
     hybrid = draft.fabric.hybrid if draft.fabric else None
