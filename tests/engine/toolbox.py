@@ -11,7 +11,7 @@ _MODULE = "github.com/pulumi/pulumi/pkg/v3"
 # The Automation API asks the CLI for its version, and the CLI knows it from its linker only.
 _STAMP = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}"
 
-PULUMI = Tool("pulumi", "pulumi", _MODULE, f"{_MODULE}/cmd/pulumi", ("version",), (_STAMP,), MODULES)
+PULUMI = Tool("pulumi", "pulumi-cli", _MODULE, f"{_MODULE}/cmd/pulumi", ("version",), (_STAMP,), MODULES)
 
 
 def pulumi_cli() -> Path:
