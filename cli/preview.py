@@ -11,12 +11,16 @@ def preview(env: Env = DEFAULT_ENV, file: File = None, json: Json = False) -> No
     with reported(json):
         stack = load_stack(env, file)
 
+        from cli.startup_view import startup_as_json, startup_as_text
         from infra.plan import plan_as_json, plan_as_tree
         from infra.planning.destroy import survivors, survivors_as_text
+        from infra.planning.startup.of_models import starts_of
         from stacks.evaluation import evaluate
 
-        plan = evaluate(stack)
+        plan, starts = evaluate(stack), starts_of(stack.settings)
         if json:
-            print_json({**plan_as_json(plan), "survivors": [item.as_json() for item in survivors(plan)]})
+            left = [item.as_json() for item in survivors(plan)]
+            print_json({**plan_as_json(plan), "startup": startup_as_json(starts), "survivors": left})
         else:
-            sys.stdout.write(f"{plan_as_tree(plan)}\n{survivors_as_text(survivors(plan))}")
+            parts = (plan_as_tree(plan), startup_as_text(starts), survivors_as_text(survivors(plan)))
+            sys.stdout.write("\n".join(part for part in parts if part))

@@ -209,6 +209,7 @@ def _whole(settings: PlatformSettings) -> Draft:
         fabric=settings.fabric,
         models=tuple(enumerate(settings.models)),
         storage=settings.storage,
+        without_cpu_pool=settings.cpu_pool is None,
         pool_names=frozenset(pool.name for pool in settings.node_pools),
         named_pools=tuple(
             (index, position, name)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.errors import Problem, printable
-from infra.settings.unions import KIND, class_at, without_kinds
+from infra.settings.unions import KIND, class_at, kinds_in, without_kinds
 from infra.settings.values import did_you_mean
 
 SHOWN_LENGTH = 80
@@ -84,7 +84,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     exact = _loc(details["loc"])
     loc = without_kinds(model, exact)
     if kind.startswith("union_tag"):
-        return _unknown_kind(loc, context, details["input"])
+        return _unknown_kind(loc, list(kinds_in(_annotation_at(model, _list_of(exact)))), details["input"])
     path, found = path_text(loc) or WHOLE, shown(details["input"])
     if kind == "not_accepted":
         return Problem(path, found, context["accepted"], context["mend"], keys=loc)
@@ -98,13 +98,16 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     return Problem(path, found, accepted_text, mend, keys=loc)
 
 
-def _unknown_kind(loc: tuple[int | str, ...], context: dict[str, Any], given: object) -> Problem:
+def _unknown_kind(loc: tuple[int | str, ...], words: list[str], given: object) -> Problem:
     """A kind that is misspelt, or that is not there."""
     tag = given.get(KIND) if isinstance(given, dict) else None
-    words = re.findall(r"'([^']+)'", context.get("expected_tags", ""))
-    accepted = f"one of: {', '.join(words)}" if words else f"a mapping with a {KIND}"
     mend = did_you_mean(str(tag), words, "choose one of these") if tag else f"add {KIND}"
-    return Problem(path_text([*loc, KIND]), shown(tag), accepted, mend, keys=(*loc, KIND))
+    return Problem(path_text([*loc, KIND]), shown(tag), f"one of: {', '.join(words)}", mend, keys=(*loc, KIND))
+
+
+def _list_of(loc: Sequence[int | str]) -> tuple[int | str, ...]:
+    """The place of the list that an item is in."""
+    return tuple(loc[:-1]) if isinstance(loc[-1], int) else tuple(loc)
 
 
 def _loc(loc: Sequence[int | str]) -> tuple[int | str, ...]:

@@ -190,7 +190,7 @@ def test_a_streamer_has_flags_an_address_and_the_right_to_its_prefix_only() -> N
     engine = pod(made, "qwen3-32b")["containers"][0]
     extra = next(word for word in engine["args"] if word.startswith("--model-loader-extra-config="))
     policy = json.loads(
-        next(item.inputs["policy"] for item in made if item.name == "weights-models-qwen3-32b-rights-read")
+        next(str(item.inputs["policy"]) for item in made if item.name == "weights-models-qwen3-32b-rights-read")
     )
 
     assert engine["args"][0] == "s3://gpu-weights-models/models/qwen3-32b"

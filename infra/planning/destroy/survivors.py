@@ -102,6 +102,8 @@ def _keeps_volumes(resource: PlannedResource) -> bool:
     if not resource.is_kubernetes_object:
         return False
     spec = resource.inputs.get("spec")
+    if isinstance(spec, dict) and "claimRef" in spec:
+        return False  # a window on a file system or bucket, which is listed itself
     given = [resource.inputs.get("reclaimPolicy")]
     given += [spec.get("persistentVolumeReclaimPolicy")] if isinstance(spec, dict) else []
     return "Retain" in given

@@ -7,7 +7,7 @@ A check says nothing about what it cannot see.
 from collections.abc import Callable, Iterator
 
 from infra.errors import Problem
-from infra.settings.checks import access, fabric, model_slices, partitions, places, workloads
+from infra.settings.checks import access, checkpoints, fabric, model_slices, partitions, places, storage, workloads
 from infra.settings.checks.draft import Draft
 
 CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
@@ -40,6 +40,17 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     workloads.traffic_fits_capacity,
     workloads.drain_fits,
     workloads.destroy_waits_for_requests,
+    storage.known_stores,
+    storage.unique_stores,
+    storage.places_of_stores,
+    storage.kinds_fit_models,
+    storage.pinned_downloads,
+    storage.writable_claims,
+    storage.bursting_fits,
+    storage.zones_of_stores,
+    storage.nvme_is_there,
+    checkpoints.checkpoints_fit,
+    checkpoints.scratch_has_a_target,
     partitions.layouts_named_once,
     partitions.layout_profiles_known,
     partitions.gpus_have_mig,

@@ -18,6 +18,7 @@ class Draft:
     """The parts of the settings that are valid by themselves.
 
     Attributes:
+        without_cpu_pool: whether the settings plainly have none.
         node_pools, models: each with its index in the file.
         pool_names: every name under nodePools, also of pools that are not valid; None when they cannot be read.
         named_pools: index of a model, position and name of each pool it names, also of models that are not valid.
@@ -36,6 +37,7 @@ class Draft:
     fabric: FabricSettings | None = None
     models: tuple[tuple[int, ModelSettings], ...] = ()
     storage: StorageSettings | None = None
+    without_cpu_pool: bool = False
     pool_names: frozenset[str] | None = None
     named_pools: tuple[tuple[int, int, str], ...] = ()
     broken_areas: frozenset[str] = frozenset()
