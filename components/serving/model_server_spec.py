@@ -135,7 +135,7 @@ def _container(name: str, args: "ModelServerArgs") -> Spec:
             "requests": {
                 "cpu": str(args["cpu"]),
                 "memory": memory,
-                "ephemeral-storage": f"{args['cache_gib']}Gi",
+                "ephemeral-storage": f"{args['cache_gib'] + _copy_gib(args)}Gi",
                 gpu: gpus,
             },
             # No CPU limit: throttling the tokenizer and the scheduler of the engine costs GPU time.
@@ -208,6 +208,11 @@ def _volumes(args: "ModelServerArgs") -> list[Spec]:
         memory = {"medium": "Memory", "sizeLimit": f"{_shared_memory_gib(args)}Gi"}
         volumes.append({"name": "shared-memory", "emptyDir": memory})
     return volumes
+
+
+def _copy_gib(args: "ModelServerArgs") -> int:
+    """Disk in GiB for a copy of the weights on the node."""
+    return args["weights"]["cache"]["gib"] if "cache" in args.get("weights", {}) else 0
 
 
 def _shared_memory_gib(args: "ModelServerArgs") -> int:

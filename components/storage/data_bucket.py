@@ -90,5 +90,7 @@ class DataBucket(pulumi.ComponentResource):
             # S3 refuses a policy while it is still deciding what public is.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[block]),
         )
-        self.bucket_name = pulumi.Output.all(bucket.bucket, encryption.id, policy.id, lifecycle.id).apply(lambda all_: str(all_[0]))
+        self.bucket_name = pulumi.Output.all(bucket.bucket, encryption.id, policy.id, lifecycle.id).apply(
+            lambda all_: str(all_[0])
+        )
         self.register_outputs({"bucketName": self.bucket_name})

@@ -20,10 +20,10 @@ def bodies_of_pods(manifests: list[Manifest]) -> Iterator[Manifest]:
     """The pods that controllers would make: admission judges pods, not their templates."""
     for item in manifests:
         if item.kind in ("Deployment", "Job"):
-            pod = item.body["spec"]["template"]  # type: ignore[index,call-overload]
-            metadata = {**pod.get("metadata", {}), "name": item.name, "namespace": item.namespace}  # type: ignore[union-attr,dict-item]
-            body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]}  # type: ignore[index,call-overload]
-            yield Manifest(body, f"pod of {item}")  # type: ignore[arg-type]
+            pod = item.body["spec"]["template"]
+            metadata = {**pod.get("metadata", {}), "name": item.name, "namespace": item.namespace}
+            body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]}
+            yield Manifest(body, f"pod of {item}")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

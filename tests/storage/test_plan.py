@@ -231,6 +231,7 @@ def test_a_cache_is_filled_before_the_engine_starts_and_is_no_host_path(variant:
     volumes = {item["name"]: item for item in found["volumes"]}
 
     assert volumes["model-files"]["emptyDir"]["sizeLimit"] == "68Gi"
+    assert found["containers"][0]["resources"]["requests"]["ephemeral-storage"] == "78Gi"  # the copy and the caches
     assert not [item for item in found["volumes"] if "hostPath" in item]
     assert fill["command"][2] == ("copy" if "efs" in variant else "fetch")
     assert fill["command"][-1].endswith(found["containers"][0]["args"][0])
