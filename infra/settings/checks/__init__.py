@@ -43,6 +43,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     storage.known_stores,
     storage.unique_stores,
     storage.places_of_stores,
+    storage.buckets_made_here,
     storage.kinds_fit_models,
     storage.pinned_downloads,
     storage.writable_claims,

@@ -198,6 +198,20 @@ def places_of_stores(draft: Draft) -> Iterator[Problem]:
                           "use storage-class with a class of the cluster")  # fmt: skip
 
 
+def buckets_made_here(draft: Draft) -> Iterator[Problem]:
+    """Buckets are made with the foundation, which only target eks has."""
+    if draft.target in ("eks", None):
+        return
+    storage = _storage(draft)
+    for path, store in [
+        *((f"storage.weights[{index}]", store) for index, store in enumerate(storage.weights)),
+        *((f"storage.checkpoints[{index}]", store) for index, store in enumerate(storage.checkpoints)),
+    ]:
+        if getattr(store, "create", False):
+            accepted = f"a bucket that is there: with target {draft.target} none is made"
+            yield Problem(f"{path}.create", "true", accepted, "make the bucket elsewhere and remove create")
+
+
 def kinds_fit_models(draft: Draft) -> Iterator[Problem]:
     """Some stores hold one model, and some are not for servers of ours."""
     for index, _, store in _users(draft):
