@@ -47,7 +47,9 @@ def deploy_foundation(settings: PlatformSettings, provider: aws.Provider) -> Fou
         "cluster_name": cluster.name,
         "tags": dict(settings.tags),
     }
-    key = PlatformKey("platform", {**common, "protect": cluster.deletion_protection}, options)  # type: ignore[typeddict-item]
+    # Stores of weights and checkpoints outlive the cluster, and cannot be read without their key.
+    keeps = bool(settings.storage.weights or settings.storage.checkpoints)
+    key = PlatformKey("platform", {**common, "protect": cluster.deletion_protection, "retain": keeps}, options)  # type: ignore[typeddict-item]
     network = _network(settings, common, key, options)
     made = GpuCluster(cluster.name, gpu_cluster_args(settings, common, network, key.key_arn), options)
     place_of_data = StorageNetwork(network.vpc_id, network.subnets, network.node_security_group_id)

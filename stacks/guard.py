@@ -37,5 +37,7 @@ def guard(
     words = ["guard", f"--stack={pulumi.get_stack()}", f"--pools={','.join(pools)}", f"--own={','.join(own)}"]
     words += ["--controllers"] if platform.controllers else []
     words += ["--whole-cluster"] if whole else []
-    options = pulumi.ResourceOptions(depends_on=list(made))
+    # Protected with the data: the engine may be told to skip its preview, and would else delete half a cluster first.
+    protect = whole and settings.cluster.deletion_protection
+    options = pulumi.ResourceOptions(depends_on=list(made), protect=protect)
     delete_hook("guard", words, reach_of(settings, foundation), _LOOK_SECONDS, opts=options)

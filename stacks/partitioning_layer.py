@@ -38,15 +38,17 @@ class Partitioning:
 
     Attributes:
         made: all of it.
-        needed: by pool, what must be there before its first node.
+        operator: what every node with GPUs needs; its device plugin tells Kubernetes of them.
+        needed: by pool, what else must be there before its first node.
     """
 
     made: tuple[pulumi.Resource, ...] = ()
+    operator: tuple[pulumi.Resource, ...] = ()
     needed: Mapping[str, Sequence[pulumi.Resource]] = field(default_factory=dict)
 
     def of_pool(self, name: str) -> Sequence[pulumi.Resource]:
         """What must be there before the pool's first node."""
-        return self.needed.get(name, ())
+        return (*self.operator, *self.needed.get(name, ()))
 
 
 def deploy_partitioning(cluster: "Cluster", needs: Sequence[pulumi.Resource]) -> Partitioning:
@@ -66,7 +68,7 @@ def deploy_partitioning(cluster: "Cluster", needs: Sequence[pulumi.Resource]) ->
     needed: dict[str, list[pulumi.Resource]] = {}
     made: list[pulumi.Resource] = [operator, *gate, *driver]
     for pool in divided:
-        needed[pool.name] = [operator, *(gate if _is_cut(pool) else []), *(driver if _is_claimed(pool) else [])]
+        needed[pool.name] = [*(gate if _is_cut(pool) else []), *(driver if _is_claimed(pool) else [])]
         args = _partition_args(pool, settings)
         if "overlays" in args or "claims" in args:
             told = GpuPartition(
@@ -74,7 +76,7 @@ def deploy_partitioning(cluster: "Cluster", needs: Sequence[pulumi.Resource]) ->
             )
             made.append(told)
             needed[pool.name] += [told] if "overlays" in args else []
-    return Partitioning(tuple(made), needed)
+    return Partitioning(tuple(made), (operator,), needed)
 
 
 def _gate(cluster: "Cluster", divided: Sequence[NodePoolSettings]) -> list[pulumi.Resource]:

@@ -67,7 +67,7 @@ class PlatformLayer:
     pools: Mapping[str, GpuNodePool] = field(default_factory=dict)
     cpu_pool: pulumi.Resource | None = None
     controllers: Mapping[str, pulumi.Resource] = field(default_factory=dict)
-    fabric: Fabric = Fabric()
+    fabric: Fabric = field(default_factory=Fabric)
     partitions: Sequence[pulumi.Resource] = ()
     storage: Mapping[str, pulumi.Resource] = field(default_factory=dict)
 

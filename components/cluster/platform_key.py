@@ -21,6 +21,8 @@ class PlatformKeyArgs(TypedDict):
     """Cluster it is for."""
     protect: bool
     """Whether a destroy is refused. Without the key nothing it encrypted can be read again."""
+    retain: NotRequired[bool]
+    """Whether a destroy leaves it, because something that it encrypts is left too. Default: False."""
     tags: NotRequired[dict[str, pulumi.Input[str]]]
     """Tags on the key."""
 
@@ -41,7 +43,9 @@ class PlatformKey(pulumi.ComponentResource):
             deletion_window_in_days=30,
             policy=key_policy(place),
             tags=args.get("tags", {}),
-            opts=pulumi.ResourceOptions(parent=self, protect=args["protect"]),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args["protect"], retain_on_delete=args.get("retain", False)
+            ),
         )
         kms.Alias(
             f"{name}-alias",

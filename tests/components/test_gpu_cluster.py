@@ -119,7 +119,11 @@ def test_everything_that_can_carry_tags_does(environment: str) -> None:
     )  # fmt: skip
     untaggable = ("QueuePolicy", "LifecyclePolicy", "RolePolicy")
     for item in evaluate(stack):
-        if item.type_token.endswith(taggable) and not item.type_token.endswith(untaggable):
+        if (
+            item.type_token.startswith(("aws:", "eks:"))
+            and item.type_token.endswith(taggable)
+            and not item.type_token.endswith(untaggable)
+        ):
             tags: Any = item.inputs.get("tags") or {}
             assert {"owner", "cost-center"} <= set(tags), item.urn
 

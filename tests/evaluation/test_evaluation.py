@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.conventions import GPU_RESOURCE
 from infra.errors import InputError
 from infra.plan import Marker, Plan, kubernetes_manifests, plan_as_json, plan_as_tree
 from infra.plan.ordering import predecessors
 from infra.plan.records import Mode
 from infra.settings import StackFile
+from infra.settings.slices import devices_of
 from stacks.evaluation import evaluate
 from tests.conftest import ROOT, Golden
 from tests.evaluation.programs import plan_of, stack_file
@@ -111,12 +113,15 @@ def test_everything_of_the_settings_is_in_the_plan(stack: StackFile) -> None:
 
     for pool in stack.settings.node_pools:
         limits = manifests["NodePool", pool.name]["spec"]["limits"]
-        assert limits == {"nvidia.com/gpu": str(pool.limits.gpus), "nodes": str(pool.limits.nodes)}
+        devices = devices_of(pool, stack.settings.mig_layouts, pool.limits.gpus) if pool.partition else {}
+        gpus = {name: str(count) for name, count in devices.items() if count} or {GPU_RESOURCE: str(pool.limits.gpus)}
+        assert limits == {**gpus, "nodes": str(pool.limits.nodes)}
     for model in stack.settings.models:
         deployment = manifests["Deployment", model.name]["spec"]
         assert deployment["replicas"] == model.replicas
         container = deployment["template"]["spec"]["containers"][0]
-        assert container["resources"]["limits"]["nvidia.com/gpu"] == str(model.tensor_parallel)
+        asked = f"nvidia.com/mig-{model.mig}" if model.mig else GPU_RESOURCE
+        assert container["resources"]["limits"][asked] == str(model.tensor_parallel)
         assert f"--tensor-parallel-size={model.tensor_parallel}" in container["args"]
 
 

@@ -86,7 +86,8 @@ LEVEL = "pod-security.kubernetes.io/enforce"
 
 
 def restricted(seen: Seen) -> bool:
-    return all(item["metadata"]["labels"][LEVEL] == "restricted" for item in seen.all(":Namespace"))
+    levels = {item["metadata"]["name"]: item["metadata"]["labels"][LEVEL] for item in seen.all(":Namespace")}
+    return {name for name, level in levels.items() if level != "restricted"} <= {"gpu-operator"}
 
 
 def network_policy(seen: Seen) -> bool:

@@ -105,6 +105,8 @@ def _pools(found: Found) -> Iterator[Requirement]:
         yield from ordered(users, [hook], "servers finish their requests before their nodes are drained")
     for pool in pools:
         spec: Any = pool.inputs["spec"]
+        if any(device.startswith("nvidia.com/") for device in spec.get("limits", {})):
+            yield from ordered([pool], found.releases("gpu-operator"), "its device plugin serves pods to the end")
         name = spec["template"]["spec"]["nodeClassRef"]["name"]
         mine = [item for item in classes if metadata(item, "name") == name]
         yield from ordered([pool], mine, "machines of the pool are ended with its class")

@@ -31,6 +31,10 @@ class Survivor:
         return {"what": self.what, "fate": self.fate, "how": self.how, "billed": self.billed}
 
 
+# A protected guard refuses for the sake of others, and holds nothing itself.
+_HOOK = "command:local:Command"
+
+
 def survivors(plan: Plan) -> list[Survivor]:
     """Everything of the plan that a destroy does not simply remove; what refuses it comes first."""
     found = [survivor for resource in plan if is_operation(resource) for survivor in _of(resource)]
@@ -52,14 +56,14 @@ def survivors_as_text(found: list[Survivor]) -> str:
 
 def _of(resource: PlannedResource) -> Iterator[Survivor]:
     name = _name(resource)
-    if resource.options.protect:
+    if resource.options.protect and resource.type_token != _HOOK:
         yield Survivor(
             name, "refuses", "set cluster.deletionProtection to false and run `pulumi up`, then the destroy again"
         )
     if resource.options.retain_on_delete:
         yield Survivor(name, "stays", "delete it by hand when nobody needs what it holds")
     later = _LATER.get(resource.type_token)
-    if later is not None:
+    if later is not None and not resource.options.retain_on_delete:
         yield later(name, resource.inputs)
     elif _keeps_volumes(resource):
         yield Survivor(
