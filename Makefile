@@ -35,7 +35,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from infra.settings import StackFile, load_stack_file
+from tests.embedded import control_plane, listener, state_root
+
+__all__ = ["control_plane", "listener", "state_root"]  # fixtures
 
 # An f-string on an Output would print a warning and go on; here it raises.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"

@@ -7,10 +7,8 @@ from components.nodes.cpu_node_pool_spec import cpu_node_class_spec, cpu_node_po
 from infra.plan.manifests import kubernetes_manifests
 from simulator.apply import dry_run
 from simulator.client import Client
+from tests.embedded import Listener
 from tests.evaluation.programs import run
-from tests.simulator.conftest import Listener, control_plane, listener, state_root
-
-__all__ = ["control_plane", "listener", "state_root"]  # fixtures
 
 
 def args(**more: Any) -> CpuNodePoolArgs:

@@ -10,10 +10,8 @@ from components.nodes.gpu_node_pool_spec import node_class_spec, node_pool_spec
 from infra.plan.manifests import Manifest, kubernetes_manifests
 from simulator.apply import dry_run
 from simulator.client import Client
+from tests.embedded import Listener
 from tests.evaluation.programs import run
-from tests.simulator.conftest import Listener, control_plane, listener, state_root
-
-__all__ = ["control_plane", "listener", "state_root"]  # fixtures
 
 KEY = "arn:aws:kms:us-east-2:111122223333:key/1"
 

@@ -17,11 +17,9 @@ from simulator.apply import dry_run
 from simulator.client import Client
 from simulator.nodes import nodes_for
 from tests.components.test_gpu_node_pool_options import args
+from tests.embedded import Listener
 from tests.evaluation.programs import run
-from tests.simulator.conftest import Listener, control_plane, listener, state_root
 from tests.simulator.manifests import manifest
-
-__all__ = ["control_plane", "listener", "state_root"]  # fixtures
 
 P5 = PodNeeds("p5.48xlarge", gpus=8, memory_gib=1024)
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
+import stacks.aws_foundation  # noqa: F401 - the SDK loads its modules lazily, which threads must not do at once
 from infra.progress import SilentProgress
 from simulator.environment import throwaway
 from simulator.node_sources import PlannedNodes

@@ -27,6 +27,15 @@ class Group:
         return f"{self.type_token} {self.name}"
 
 
+def of_pool(pool: str) -> tuple[Group, ...]:
+    """A pool's own hook and objects, in the order in which they go. Pools go when each is ready, not all at once."""
+    return (
+        Group("command:local:Command", f"{pool}-drain"),
+        Group("*:NodePool", f"{pool}-node-pool"),
+        Group("*:EC2NodeClass", f"{pool}-node-class"),
+    )
+
+
 def violations(entries: Sequence[dict[str, Any]], operation: str, *order: Group) -> list[str]:
     """Where `operation` did not go through the groups one after the other.
 

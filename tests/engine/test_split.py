@@ -66,6 +66,19 @@ def test_a_change_in_one_layer_leaves_the_others_alone(up: Stacks, world: World)
     }
 
 
+def test_the_foundation_of_a_protected_environment_refuses_first_of_all(up: Stacks, world: World) -> None:
+    """Also where the preview is left out, as the Automation API does: the guard is protected and goes first."""
+    before = world.outside.rows()
+
+    said = up[FOUNDATION].failure("destroy")
+
+    assert "command:local:Command::guard" in said
+    assert "because it is protected" in said
+    assert world.outside.rows() == before
+    world.settings("prod", lambda platform: platform["cluster"].update(deletionProtection=False))
+    up[FOUNDATION].up()
+
+
 @pytest.mark.parametrize(("lower", "upper"), [(PLATFORM, WORKLOADS), (FOUNDATION, WORKLOADS)])
 def test_a_layer_is_not_destroyed_under_the_one_above(up: Stacks, world: World, lower: str, upper: str) -> None:
     before = up[lower].resources(), world.outside.rows()
@@ -104,9 +117,6 @@ def test_a_state_from_an_older_contract_is_refused_with_what_to_do(up: Stacks) -
 
 
 def test_from_the_top_down_everything_goes(up: Stacks, world: World) -> None:
-    world.settings("prod", lambda platform: platform["cluster"].update(deletionProtection=False))
-    up[FOUNDATION].up()
-
     for name in reversed(LAYER_OF):
         assert set(up[name].destroy().changed) == {"delete"}, name
 

@@ -1,6 +1,6 @@
 """Staging in the real engine, once through its life. It has what no other whole environment has: two ranges, spot."""
 
-from tests.engine.order import Group, violations
+from tests.engine.order import Group, of_pool, violations
 from tests.engine.world import World
 
 
@@ -15,11 +15,7 @@ def test_staging_comes_up_stays_as_it_is_and_goes(world: World) -> None:
     assert set(staging.destroy().changed) == {"delete"}
 
     assert world.left("staging") == []
-    order = [
-        Group("*:Deployment"),
-        Group("*:NodePool"),
-        Group("*:EC2NodeClass"),
-        Group("*:Release", "karpenter-controller"),
-    ]
-    order += [Group("aws:eks/nodeGroup:NodeGroup"), Group("aws:eks/cluster:Cluster"), Group("aws:ec2/vpc:Vpc")]
-    assert violations(world.outside.entries(), "delete", *order) == []
+    below = [Group("*:Release", "karpenter-controller"), Group("aws:eks/nodeGroup:NodeGroup")]
+    below += [Group("aws:eks/cluster:Cluster"), Group("aws:ec2/vpc:Vpc")]
+    for pool in (item.name for item in world.stack_file("staging").settings.node_pools):
+        assert violations(world.outside.entries(), "delete", *of_pool(pool), *below) == []

@@ -22,8 +22,8 @@ from simulator.releases import SUBSTITUTES, substitutes
 from stacks.evaluation import evaluate
 from tests.components.test_against_crds import closed
 from tests.conftest import ROOT
+from tests.embedded import Listener, control_plane, listener, state_root
 from tests.planning.test_destroy_order import identifiers, short, without
-from tests.simulator.conftest import Listener, control_plane, listener, state_root
 
 __all__ = ["control_plane", "listener", "state_root"]  # fixtures
 

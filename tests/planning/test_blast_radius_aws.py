@@ -72,7 +72,7 @@ def test_a_newer_kubernetes_upgrades_in_place_and_moves_every_node() -> None:
     assert one(found, GROUP, Effect.DRAIN).measure.nodes == 3
     # al2023@... is resolved for the cluster's version, so Karpenter sees another AMI.
     assert one(found, "inference-l40s-node-class", Effect.DRAIN).caused_by == (f"Cluster {CLUSTER}",)
-    assert found.gpus == 38
+    assert found.gpus == 38 + 8  # the pool of slices too
     assert named(found, Effect.UPGRADE) >= {"gpu-prod-coredns", "gpu-prod-kube-proxy"}
     assert not found.of(Effect.REPLACE, Effect.NOT_KNOWN)
 
@@ -110,7 +110,7 @@ def test_other_service_addresses_replace_the_cluster_and_all_that_is_in_it() -> 
     assert found.findings[0] is cluster
     assert "every object in the cluster" in cluster.data
     assert "AWS refuses until it is off" in cluster.data
-    assert sum(found.restarted.values()) == 15
+    assert sum(found.restarted.values()) == 17
     assert found.gpus == 38
     assert GROUP in named(found, Effect.REPLACE)
     goes = {item.kind for item in found.of(Effect.REPLACE) if item.caused_by == (f"Cluster {CLUSTER}",)}

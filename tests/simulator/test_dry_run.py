@@ -6,7 +6,7 @@ from infra.errors import PlatformError
 from simulator.apply import apply, dry_run
 from simulator.client import Client
 from simulator.state import ObjectKey
-from tests.simulator.conftest import Listener
+from tests.embedded import Listener
 from tests.simulator.manifests import deployment, ec2_node_class, gpu_pod, manifest, node_pool, small_plan
 
 

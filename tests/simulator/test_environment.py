@@ -17,7 +17,7 @@ from simulator.environment import down, status, up
 from simulator.folders import Layout
 from simulator.state import State
 from simulator.status import EnvironmentStatus
-from tests.simulator.conftest import Listener, processes_in
+from tests.embedded import Listener, processes_in
 from tests.simulator.manifests import deployment, gpu_pod, manifest, small_plan
 
 NAME = "shared"

@@ -12,7 +12,7 @@ from simulator.client import wait_for
 from simulator.crds import SOURCES, needed
 from simulator.environment import Throwaway, throwaway
 from tests.components.test_pod_fragment import efa_pool
-from tests.simulator.conftest import Listener
+from tests.embedded import Listener
 from tests.simulator.manifests import manifest
 
 SECONDS = 60.0

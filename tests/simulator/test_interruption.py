@@ -15,7 +15,7 @@ from filelock import FileLock
 from infra.errors import PlatformError
 from infra.progress import Step
 from simulator.environment import control_plane_only, down, up
-from tests.simulator.conftest import Listener, processes_in
+from tests.embedded import Listener, processes_in
 from tests.simulator.manifests import small_plan
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from simulator.environment import Throwaway, down, status, throwaway, up
 from simulator.karpenter.interruption import reclaim, warn
 from simulator.karpenter.pools import await_pools
 from simulator.scenarios.cluster import Cluster, Node
-from tests.simulator.conftest import Listener, processes_in
+from tests.embedded import Listener, processes_in
 from tests.simulator.manifests import (
     deployment,
     ec2_node_class,

@@ -15,7 +15,7 @@ from infra.progress import SilentProgress
 from infra.settings import load_stack_file
 from simulator.scenarios import SCENARIOS, BrokenPromiseError, Observation, Observations, Outcome, run
 from stacks.evaluation import evaluate
-from tests.simulator.conftest import processes_in
+from tests.embedded import processes_in
 
 Runs = dict[str, Future[Outcome]]
 Edit = Callable[[str], str]

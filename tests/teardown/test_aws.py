@@ -138,7 +138,8 @@ class Network:
         return str(made["NetworkInterfaceId"])
 
     def interfaces(self) -> set[str]:
-        found = self.ec2.describe_network_interfaces()["NetworkInterfaces"]
+        own = [{"Name": "vpc-id", "Values": [self.vpc]}]
+        found = self.ec2.describe_network_interfaces(Filters=own)["NetworkInterfaces"]
         return {item["NetworkInterfaceId"] for item in found}
 
 

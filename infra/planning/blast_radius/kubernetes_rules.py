@@ -142,6 +142,19 @@ KUBERNETES_RULES: Table = {
     "kubernetes:apps/v1:DaemonSet": _pods(
         "spec.template", "spec.selector", "spec.updateStrategy spec.minReadySeconds spec.revisionHistoryLimit"
     ),
+    "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": _in_place(
+        "rights change at once", "Kubernetes documentation, RBAC", "rules", "aggregationRule"
+    ),
+    "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": object_rules(
+        Rule(at("roleRef"), Effect.REPLACE, "a binding's role cannot change", "Kubernetes documentation, RBAC"),
+        Rule(at("subjects"), Effect.UPDATE, "rights change at once", "Kubernetes documentation, RBAC"),
+    ),
+    "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy": _in_place(
+        "holds for the next request", "Kubernetes documentation, validating admission policy", "spec"
+    ),
+    "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding": _in_place(
+        "holds for the next request", "Kubernetes documentation, validating admission policy", "spec"
+    ),
     "kubernetes:core/v1:Namespace": _in_place("labels of the namespace hold for new pods", PROVIDER, "metadata"),
     "kubernetes:core/v1:ServiceAccount": _in_place(
         "holds for new pods", PROVIDER, "automountServiceAccountToken", "imagePullSecrets", "secrets"

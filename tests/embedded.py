@@ -1,4 +1,7 @@
-"""One control plane and one environment for all tests of the simulator, in a folder of their own."""
+"""Fixtures of the embedded environment for all tests: a state folder that no user has, and one control plane.
+
+`tests/conftest.py` takes them in, so that there is one of each in a run (in each worker, when there are several).
+"""
 
 import os
 from collections.abc import Iterator
