@@ -111,7 +111,7 @@ def test_other_service_addresses_replace_the_cluster_and_all_that_is_in_it() -> 
     assert "every object in the cluster" in cluster.data
     assert "AWS refuses until it is off" in cluster.data
     assert sum(found.restarted.values()) == 17
-    assert found.gpus == 38
+    assert found.gpus == 38 + 8
     assert GROUP in named(found, Effect.REPLACE)
     goes = {item.kind for item in found.of(Effect.REPLACE) if item.caused_by == (f"Cluster {CLUSTER}",)}
     assert {"Deployment", "NodePool", "Addon", "Release"} <= goes
