@@ -77,19 +77,13 @@ def _efa_pools(settings: PlatformSettings) -> list[NodePoolSettings]:
     return [pool for pool in settings.node_pools if pool.fabric == "efa"]
 
 
-def _is_missing(operator: str, settings: PlatformSettings) -> bool:
-    """Whether the program installs it; the embedded environment has no machine that it could run on."""
-    there: Sequence[str] = settings.cluster.installed if settings.target == "existing" else ()
-    return settings.target != "local" and operator not in there
-
-
 def _efa_args(settings: PlatformSettings) -> "EfaFabricArgs":
     pools = _efa_pools(settings)
     args: EfaFabricArgs = {
         "pools": [pool.name for pool in pools],
         "taint_keys": sorted({taint.key for pool in pools for taint in pool.taints}),
     }
-    if pools and _is_missing("aws-efa-k8s-device-plugin", settings):
+    if pools and settings.installs("aws-efa-k8s-device-plugin"):
         args["device_plugin"] = {
             "chart": "aws-efa-k8s-device-plugin",
             "repository": EFA_DEVICE_PLUGIN_REPOSITORY,
@@ -109,9 +103,9 @@ def _sriov_args(settings: PlatformSettings, hybrid: HybridFabricSettings) -> "Sr
         "image_version": f"network-operator-v{NETWORK_OPERATOR}",
         "node_feature_discovery": hybrid.node_feature_discovery,
     }
-    if _is_missing("sriov-network-operator", settings):
+    if settings.installs("sriov-network-operator"):
         args["sriov_operator"] = {"chart": SRIOV_OPERATOR_CHART, "version": SRIOV_OPERATOR}
-    if _is_missing("network-operator", settings):
+    if settings.installs("network-operator"):
         chart: ChartArgs = {
             "chart": "network-operator",
             "repository": NETWORK_OPERATOR_REPOSITORY,

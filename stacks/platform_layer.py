@@ -106,11 +106,8 @@ def deploy_platform(cluster: Cluster) -> PlatformLayer:
 def _controllers(cluster: Cluster) -> dict[str, pulumi.Resource]:
     """Controllers that are missing in the cluster; what they control waits for them and goes first."""
     settings = cluster.settings
-    if settings.target == "local":
-        return {}  # the embedded environment has nodes of its own and no AWS
     makers = {"karpenter": _karpenter, "aws-load-balancer-controller": _load_balancer_controller}
-    there: Sequence[str] = settings.cluster.installed if settings.target == "existing" else ()
-    return {name: make(cluster) for name, make in makers.items() if name not in there}
+    return {name: make(cluster) for name, make in makers.items() if settings.installs(name)}
 
 
 def _karpenter(cluster: Cluster) -> pulumi.Resource:

@@ -49,5 +49,11 @@ class PlatformSettings(Settings):
     """What the pools' networks share, and SR-IOV for nodes outside EC2."""
     models: tuple[ModelSettings, ...] = ()
     """Models to serve."""
+
+    def installs(self, operator: str) -> bool:
+        """Whether the program installs an operator: not where it is there, and not where no machine could run it."""
+        there = self.cluster.installed if self.target == "existing" else ()
+        return self.target != "local" and operator not in there
+
     storage: StorageSettings = StorageSettings()
     """Where weights and checkpoints lie; without it each engine downloads for itself."""
