@@ -214,3 +214,14 @@ def test_public_signatures_of_components_can_be_analysed() -> None:
                     if re.search(r"\b(Literal|Any)\b|\|", ast.unparse(item.annotation))
                 ]
     assert wrong == []
+
+
+def test_fixtures_of_a_session_are_taken_in_once() -> None:
+    """A second import makes a second fixture, whose state folder then stands in for the first one to the end."""
+    once = {"control_plane", "listener", "state_root"}
+    takers = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "tests.embedded":
+                takers |= {shown(path) for alias in node.names if alias.name in once}
+    assert takers == {"tests/conftest.py"}

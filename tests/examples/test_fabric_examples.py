@@ -22,10 +22,8 @@ from simulator.releases import SUBSTITUTES, substitutes
 from stacks.evaluation import evaluate
 from tests.components.test_against_crds import closed
 from tests.conftest import ROOT
-from tests.embedded import Listener, control_plane, listener, state_root
+from tests.embedded import Listener
 from tests.planning.test_destroy_order import identifiers, short, without
-
-__all__ = ["control_plane", "listener", "state_root"]  # fixtures
 
 EXAMPLES = {"efa": "examples/efa/Pulumi.efa.yaml", "hybrid-sriov": "examples/hybrid-sriov/Pulumi.hybrid-sriov.yaml"}
 EFA_POOLS = {"training-h100-reserved", "training-h100", "tuning-l40s"}

@@ -9,11 +9,9 @@ import yaml
 from infra.plan import Manifest, kubernetes_manifests
 from simulator.apply import dry_run
 from simulator.client import Client
-from tests.embedded import Listener, control_plane, listener, state_root
+from tests.embedded import Listener
 from tests.evaluation.programs import run
 from tests.storage.examples import VARIANTS, plan
-
-__all__ = ["control_plane", "listener", "state_root"]
 
 
 def bodies_of_pods(manifests: list[Manifest]) -> Iterator[Manifest]:
