@@ -41,6 +41,28 @@ GPU_OPERATOR_REPOSITORY = "https://helm.ngc.nvidia.com/nvidia"
 DRA_DRIVER = "0.4.1"  # chart of NVIDIA's DRA driver; values were read at the tag v0.4.1
 DRA_DRIVER_CHART = "oci://registry.k8s.io/dra-driver-nvidia/charts/dra-driver-nvidia-gpu"
 
+# LeaderWorkerSet. 0.10.0 is newer, but its Go module cannot be had. KServe 0.20.0 names 0.8.0 (kserve-deps.env).
+LWS = "0.9.0"  # Go module sigs.k8s.io/lws; the chart is stamped at release: Chart.yaml in its repository says 0.1.0
+LWS_CHART = "oci://registry.k8s.io/lws/charts/lws"
+LWS_IMAGE_TAG = f"v{LWS}"  # values.yaml in the repository says `main`
+
+# The gateway: the set that KServe 0.20.0 is tested with (its kserve-deps.env). Gateway API and its inference extension
+# have newer releases; Envoy Gateway 1.8.1 and Envoy AI Gateway 1.0.0 are built with these (their go.mod).
+GATEWAY_API = "1.5.1"  # Go module sigs.k8s.io/gateway-api; CRDs of the standard channel
+INFERENCE_EXTENSION = "1.5.0"  # Go module sigs.k8s.io/gateway-api-inference-extension; InferencePool
+INFERENCE_EXTENSION_MANIFEST = (
+    "https://github.com/kubernetes-sigs/gateway-api-inference-extension/releases/download/"
+    f"v{INFERENCE_EXTENSION}/manifests.yaml"
+)
+ENVOY_GATEWAY = "1.8.1"  # charts and Go module github.com/envoyproxy/gateway
+ENVOY_GATEWAY_CHART = "oci://docker.io/envoyproxy/gateway-helm"
+ENVOY_GATEWAY_CRD_CHART = "oci://docker.io/envoyproxy/gateway-crds-helm"
+AI_GATEWAY = "1.0.0"  # charts and Go module github.com/envoyproxy/ai-gateway
+AI_GATEWAY_CHART = "oci://docker.io/envoyproxy/ai-gateway-helm"
+AI_GATEWAY_CRD_CHART = "oci://docker.io/envoyproxy/ai-gateway-crds-helm"
+ENDPOINT_PICKER = "0.9.0"  # llm-d-router; its Go module cannot be had: arguments were read at the tag v0.9.0
+ENDPOINT_PICKER_IMAGE = f"ghcr.io/llm-d/llm-d-router-endpoint-picker:v{ENDPOINT_PICKER}"
+
 # EKS add-ons by Kubernetes minor version. EKS refuses at creation what does not fit the minor version.
 # Sources: kube-proxy, coredns, vpc-cni and the Pod Identity agent of 1.36 as a live 1.36 cluster resolved them; the
 # others as seen pinned on live 1.35 clusters (public repositories, read 2026-11-21). `addons` in the settings
@@ -75,6 +97,11 @@ SIMULATOR_MODULES = {
     "github.com/aws/karpenter-provider-aws": f"v{KARPENTER}",
     "sigs.k8s.io/karpenter": f"v{KARPENTER}",  # its core is released under the same number
     "github.com/k8snetworkplumbingwg/sriov-network-operator": f"v{SRIOV_OPERATOR}",
+    "sigs.k8s.io/gateway-api": f"v{GATEWAY_API}",
+    "sigs.k8s.io/gateway-api-inference-extension": f"v{INFERENCE_EXTENSION}",
+    "github.com/envoyproxy/gateway": f"v{ENVOY_GATEWAY}",
+    "github.com/envoyproxy/ai-gateway": f"v{AI_GATEWAY}",
+    "sigs.k8s.io/lws": f"v{LWS}",
 }
 
 # What the tests build: Go module -> version. The CLI is older than the SDK in requirements.txt, because it is the

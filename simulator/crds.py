@@ -37,6 +37,8 @@ class CrdSource:
     group: str = ""
 
 
+_CRDS = frozenset({"CustomResourceDefinition"})
+
 # One line an operator.
 SOURCES = (
     CrdSource("karpenter-aws", "github.com/aws/karpenter-provider-aws", "pkg/apis/crds/*.yaml"),
@@ -46,6 +48,27 @@ SOURCES = (
         "config/crd/bases/*.yaml",
         "sriovnetwork.openshift.io",
     ),
+    CrdSource("gateway-api", "sigs.k8s.io/gateway-api", "config/crd/standard/*.yaml", "gateway.networking.k8s.io"),
+    CrdSource(
+        "inference-extension",
+        "sigs.k8s.io/gateway-api-inference-extension",
+        "config/crd/bases/inference.networking.k8s.io_*.yaml",
+        "inference.networking.k8s.io",
+    ),
+    CrdSource(
+        "envoy-gateway",
+        "github.com/envoyproxy/gateway",
+        "charts/gateway-helm/charts/crds/crds/generated/*.yaml",
+        "gateway.envoyproxy.io",
+    ),
+    # Its routes and backends; the other kinds, 1.6 MB of them, are not used.
+    CrdSource(
+        "ai-gateway",
+        "github.com/envoyproxy/ai-gateway",
+        "manifests/charts/ai-gateway-crds-helm/templates/aigateway.envoyproxy.io_ai*.yaml",
+        "aigateway.envoyproxy.io",
+    ),
+    CrdSource("lws", "sigs.k8s.io/lws", "config/crd/bases/*.yaml", "leaderworkerset.x-k8s.io"),
 )
 # API groups without a Go module that could be had, and so without CRDs here: objects of them are left out, and said so.
 # Any other kind that the API server does not know stays an error. Tests hold these against ../shared/crds.
@@ -80,9 +103,18 @@ def _read(source: CrdSource) -> list[Manifest]:
     return [Manifest(body, f"go:{source.module}@{version}") for body in found]
 
 
-def _parsed(source: CrdSource, version: str) -> list[dict[str, Any]]:
-    """The CRDs as JSON data, from the cache while module and go.sum are the same: YAML is slow to read."""
-    kept = _cache_file(source)
+def objects_in(source: CrdSource, kinds: frozenset[str]) -> list[dict[str, Any]]:
+    """Objects of `kinds` in a module's files, for controllers that need more of it than its CRDs.
+
+    Raises:
+        PlatformError: when the module cannot be had.
+    """
+    return _parsed(source, SIMULATOR_MODULES[source.module], kinds)
+
+
+def _parsed(source: CrdSource, version: str, kinds: frozenset[str] = _CRDS) -> list[dict[str, Any]]:
+    """The objects as JSON data, from the cache while module and go.sum are the same: YAML is slow to read."""
+    kept = _cache_file(source, kinds)
     if kept.is_file():
         record = json.loads(kept.read_text(encoding="utf-8"))
         if Path(record["folder"]).is_dir():
@@ -93,7 +125,7 @@ def _parsed(source: CrdSource, version: str) -> list[dict[str, Any]]:
             document
             for path in sorted(folder.glob(source.pattern))
             for document in yaml.load_all(path.read_text(encoding="utf-8"), Loader=_loader())
-            if document and document.get("kind") == "CustomResourceDefinition"
+            if document and document.get("kind") in kinds
         ]
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, json.dumps({"folder": str(folder), "crds": documents}))
@@ -114,9 +146,9 @@ def _module_folder(source: CrdSource, version: str) -> Path:
     return folder
 
 
-def _cache_file(source: CrdSource) -> Path:
+def _cache_file(source: CrdSource, kinds: frozenset[str]) -> Path:
     digest = hashlib.sha256((MODULES / source.folder / "go.sum").read_bytes())
-    digest.update(f"{source.module} {source.pattern}".encode())
+    digest.update(f"{source.module} {source.pattern} {' '.join(sorted(kinds))}".encode())
     return cache_folder() / "crds" / f"{source.folder}-{digest.hexdigest()[:12]}.json"
 
 

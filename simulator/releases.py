@@ -35,6 +35,9 @@ SUBSTITUTES = {
     "aws-efa-k8s-device-plugin": Substitute(False, "not run; nodes have EFA as their EC2NodeClass lists it"),
     "sriov-network-operator-chart": Substitute(False, "not run; its CRDs are those of its Go module"),
     "network-operator": Substitute(False, "not run; it has no Go module, so its objects are left out"),
+    "gateway-helm": Substitute(False, "not run; no Envoy is started, and routes are read by the tests"),
+    "ai-gateway-crds-helm": Substitute(True, "installed from the Go module"),
+    "ai-gateway-helm": Substitute(False, "not run; AIGatewayRoutes are accepted, and nothing follows from them"),
 }
 
 # What changes when Karpenter's controller starts the nodes.

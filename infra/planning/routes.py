@@ -1,0 +1,117 @@
+"""What a request meets on its way to a model: which paths pass, how long each hop waits, who must go first.
+
+Knowledge that settings, components and policies share. Everything is a pure function of plain numbers.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+# Paths of an OpenAI-compatible API that answer requests and nothing else. The API key of an engine does not cover
+# /invocations, /pause, /resume, /scale_elastic_ep or /metrics (vLLM 0.33, docs/usage/security.md), so a gateway lets
+# only known paths through.
+DEFAULT_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models")
+
+# Paths that Envoy AI Gateway reads the model's name from; it answers 404 to every other one.
+# Source: ai-gateway v1.0.0, cmd/extproc/mainlib/main.go and internal/extproc/server.go (errNoProcessor).
+GATEWAY_PATHS = (
+    "/anthropic/v1/messages",
+    "/cohere/v2/rerank",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/models",
+    "/v1/responses",
+)
+MODELS_PATH = "/v1/models"  # answered by the gateway itself, from its routes
+
+# Header in which Envoy AI Gateway puts the model's name before it chooses a route (its ModelNameHeaderKeyDefault).
+MODEL_HEADER = "x-ai-eg-model"
+# Header with the name of the client that a key or token belongs to; the gateway sets it and overwrites what came in.
+CLIENT_HEADER = "x-gpu-platform-client"
+
+# Engines whose metrics the endpoint picker reads, as llm-d.ai/engine-type names them. Text Generation Inference is not
+# among them. Source: llm-d-router v0.9.0, core metrics extractor.
+PICKER_ENGINES = frozenset({"vllm", "sglang", "trtllm-serve", "triton-tensorrt-llm", "triton"})
+
+# A route waits this much longer than the longest generation: queue and prefill come before the first token.
+ROUTE_MARGIN_SECONDS = 30
+# The next hop outwards waits longer than the one behind it, so that the inner one reports its own time-out.
+HOP_MARGIN_SECONDS = 5
+# Idle time-out of a TCP listener of a Network Load Balancer. Source: Elastic Load Balancing, tcp.idle_timeout.seconds.
+NLB_IDLE_DEFAULT_SECONDS, NLB_IDLE_LARGEST_SECONDS = 350, 6000
+# Idle time-out of an Application Load Balancer. Source: Elastic Load Balancing, idle_timeout.timeout_seconds.
+ALB_IDLE_LARGEST_SECONDS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long each hop of one route waits, in seconds, from the engine outwards.
+
+    Attributes:
+        generation_seconds: the longest generation that is served; the engine's drain grants as much.
+        request_seconds: the whole request at the gateway, to the last byte of the answer.
+    """
+
+    generation_seconds: int
+    request_seconds: int
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether the gateway waits longer than the engine may take."""
+        return self.request_seconds > self.generation_seconds
+
+    @property
+    def stream_idle_seconds(self) -> int:
+        """Longest silence of a stream: an answer without streaming is silent until it is whole."""
+        return self.request_seconds + HOP_MARGIN_SECONDS
+
+    @property
+    def load_balancer_idle_seconds(self) -> int:
+        """Longest silence of a connection through the load balancer in front."""
+        return max(NLB_IDLE_DEFAULT_SECONDS, self.stream_idle_seconds + HOP_MARGIN_SECONDS)
+
+
+def patience(generations: Iterable[int], request_seconds: int | None = None) -> Patience:
+    """Time-outs of a route to servers whose longest generations are `generations`, in seconds.
+
+    Args:
+        request_seconds: as the user wants it; default: the longest generation and a margin.
+    """
+    longest = max(generations)
+    return Patience(longest, request_seconds or longest + ROUTE_MARGIN_SECONDS)
+
+
+def deregistration_seconds(pre_stop_seconds: int) -> int:
+    """Delay after which a load balancer lets go of a target: never longer than the target answers (preStop)."""
+    return pre_stop_seconds
+
+
+def may_pick(backends: int, asked_for: str | None, served: Iterable[str], engine: str) -> bool:
+    """Whether the endpoint picker may choose the replica.
+
+    Envoy AI Gateway 1.0 takes one InferencePool a rule (CEL rule of AIGatewayRoute) and does not rewrite the model's
+    name on the way to it, so the name that clients ask for must be one that the engine serves.
+
+    Args:
+        backends: how many models the rule leads to, overflow counted.
+        asked_for: the model's name in the match; None where the match has none and clients must write a served name.
+        served: the names that the engine answers to.
+        engine: `llm-d.ai/engine-type` of the model's engine.
+    """
+    return backends == 1 and (asked_for is None or asked_for in set(served)) and engine in PICKER_ENGINES
+
+
+def cycle(overflow: Mapping[str, str]) -> list[str]:
+    """A round of models that overflow into one another, beginning with its first name in spelling; empty: none."""
+    for start in sorted(overflow):
+        seen, name = [start], overflow[start]
+        while name in overflow and name not in seen:
+            seen.append(name)
+            name = overflow[name]
+        if name == start:
+            return [*seen, start]
+    return []
