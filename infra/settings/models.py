@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictFloat
 
 from infra.catalog.models import ModelShape, model_shapes
+from infra.settings.rollout import Rollout
+from infra.settings.server_pods import Clients, CompileCache, Spread
 from infra.settings.values import (
     Count,
     DnsLabel,
@@ -119,6 +121,17 @@ class ModelSettings(Settings):
     """How it stops."""
     resources: Resources = Resources()
     """CPU and memory."""
+    rollout: Rollout = Rollout()
+    """How a new version replaces the old one."""
+    spread: Spread = Spread()
+    """How far apart its servers stand."""
+    compile_cache: CompileCache = CompileCache()
+    """Where the engine keeps what it has compiled."""
+    clients: Clients = Clients()
+    """Who may reach its servers beside the gateway and the monitor."""
+    priority_class: ObjectName | None = None
+    """PriorityClass of its pods, one that is there. Default: gpu-platform-interactive or gpu-platform-batch, as
+    `traffic` says; where GPUs are short, an interactive server takes the place of a batch one."""
 
     @property
     def shape(self) -> ModelShape | None:
