@@ -208,6 +208,8 @@ def _whole(settings: PlatformSettings) -> Draft:
         node_pools=tuple(enumerate(settings.node_pools)),
         fabric=settings.fabric,
         models=tuple(enumerate(settings.models)),
+        gateway=settings.gateway,
+        tenants=tuple(enumerate(settings.tenants)),
         storage=settings.storage,
         without_cpu_pool=settings.cpu_pool is None,
         pool_names=frozenset(pool.name for pool in settings.node_pools),
@@ -230,7 +232,7 @@ def _valid_parts(raw: Mapping[Any, Any], error: ValidationError) -> Draft:
         value = raw.get(alias)
         if value is None:
             continue
-        if field in ("node_pools", "models"):
+        if field in ("node_pools", "models", "tenants"):
             parts[field] = _valid_items(alias, value, broken)
         elif not any(place[:1] == (alias,) for place in broken):
             parts[field] = _one(field, value)
@@ -255,7 +257,7 @@ def _named_pools(models: object) -> Iterator[tuple[int, int, str]]:
 def _valid_items(alias: str, value: object, broken: set[tuple[int | str, ...]]) -> tuple[tuple[int, Any], ...]:
     if not isinstance(value, list) or (alias,) in broken:
         return ()
-    field = {"nodePools": "node_pools", "models": "models"}[alias]
+    field = {"nodePools": "node_pools"}.get(alias, alias)
     good = [index for index in range(len(value)) if (alias, index) not in broken]
     return tuple(zip(good, _one(field, [value[index] for index in good]), strict=True))
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictFloat
 
 from infra.catalog.models import ModelShape, model_shapes
+from infra.settings.gateway import ExposeSettings
 from infra.settings.rollout import Rollout
 from infra.settings.server_pods import Clients, CompileCache, Spread
 from infra.settings.values import (
@@ -117,6 +118,8 @@ class ModelSettings(Settings):
     runtime grants (60 probes of 30 s)."""
     shared_memory_gib: Count = 2
     """/dev/shm in GiB where tensorParallel > 1; counts as the container's memory. Default: vLLM's Kubernetes guide."""
+    expose: ExposeSettings | None = None
+    """A load balancer of its own, the simple choice beside `gateway`."""
     drain: Drain = Drain()
     """How it stops."""
     resources: Resources = Resources()

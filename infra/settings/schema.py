@@ -6,6 +6,7 @@ from infra.settings.cluster import ClusterSettings
 from infra.settings.cpu_pool import CpuPoolSettings
 from infra.settings.destroy import DestroySettings
 from infra.settings.fabric import FabricSettings
+from infra.settings.gateway import GatewaySettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
@@ -13,6 +14,7 @@ from infra.settings.partitioning import GpuOperatorSettings, MigLayoutSettings
 from infra.settings.registry import RegistrySettings
 from infra.settings.storage import StorageSettings
 from infra.settings.target import LAYERS, AwsSettings, Layer, Stage, Target
+from infra.settings.tenants import TenantSettings
 from infra.settings.values import Settings
 
 
@@ -49,6 +51,10 @@ class PlatformSettings(Settings):
     """What the pools' networks share, and SR-IOV for nodes outside EC2."""
     models: tuple[ModelSettings, ...] = ()
     """Models to serve."""
+    gateway: GatewaySettings | None = None
+    """One way in before all models; none means that they are reached inside the cluster only, or by `expose`."""
+    tenants: tuple[TenantSettings, ...] = ()
+    """Teams and their namespaces. Once there is one, every namespace that something is served in must be a tenant's."""
 
     def installs(self, operator: str) -> bool:
         """Whether the program installs an operator: not where it is there, and not where no machine could run it."""

@@ -7,7 +7,19 @@ A check says nothing about what it cannot see.
 from collections.abc import Callable, Iterator
 
 from infra.errors import Problem
-from infra.settings.checks import access, checkpoints, fabric, model_slices, partitions, places, storage, workloads
+from infra.settings.checks import (
+    access,
+    checkpoints,
+    exposure,
+    fabric,
+    gateway,
+    model_slices,
+    partitions,
+    places,
+    storage,
+    tenants,
+    workloads,
+)
 from infra.settings.checks.draft import Draft
 
 CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
@@ -52,6 +64,18 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     storage.nvme_is_there,
     checkpoints.checkpoints_fit,
     checkpoints.scratch_has_a_target,
+    exposure.nothing_exposed_to_everybody,
+    exposure.exposure_waits_long_enough,
+    gateway.nothing_public_without_a_key,
+    gateway.known_route_models,
+    gateway.weights_make_a_whole,
+    gateway.routes_apart,
+    gateway.generations_fit_time_outs,
+    gateway.pickers_possible,
+    gateway.paths_lead_to_one_model,
+    gateway.limits_can_be_counted,
+    gateway.overflow_ends,
+    gateway.long_contexts_fit,
     partitions.layouts_named_once,
     partitions.layout_profiles_known,
     partitions.gpus_have_mig,
@@ -67,6 +91,16 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     model_slices.profile_in_layout,
     model_slices.weights_fit_slice,
     model_slices.shares_of_memory,
+    tenants.names_of_tenants,
+    tenants.namespaces_have_tenants,
+    tenants.quotas_hold_models,
+    tenants.guaranteed_quotas_fit,
+    tenants.profiles_are_cut,
+    tenants.memory_within_default_range,
+    tenants.privileges_of_groups,
+    tenants.downloads_are_open,
+    tenants.groups_are_given,
+    tenants.stores_are_there,
 )
 
 

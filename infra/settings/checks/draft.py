@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from infra.settings.cluster import ClusterSettings
 from infra.settings.destroy import DestroySettings
 from infra.settings.fabric import FabricSettings
+from infra.settings.gateway import GatewaySettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import GpuOperatorSettings, MigLayoutSettings
 from infra.settings.storage import StorageSettings
 from infra.settings.target import AwsSettings, Stage, Target
+from infra.settings.tenants import TenantSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Draft:
     node_pools: tuple[tuple[int, NodePoolSettings], ...] = ()
     fabric: FabricSettings | None = None
     models: tuple[tuple[int, ModelSettings], ...] = ()
+    gateway: GatewaySettings | None = None
+    tenants: tuple[tuple[int, TenantSettings], ...] = ()
     storage: StorageSettings | None = None
     without_cpu_pool: bool = False
     pool_names: frozenset[str] | None = None

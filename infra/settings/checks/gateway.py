@@ -1,0 +1,265 @@
+"""The way in: nothing public without a key, routes that lead somewhere, time-outs that no generation outlasts."""
+
+from collections.abc import Iterator
+
+from infra.errors import Problem
+from infra.planning.routes import (
+    NLB_IDLE_DEFAULT_SECONDS,
+    NLB_IDLE_LARGEST_SECONDS,
+    PICKER_ENGINES,
+    ROUTE_MARGIN_SECONDS,
+    cycle,
+)
+from infra.settings.checks.draft import Draft
+from infra.settings.gateway import RouteSettings
+from infra.settings.gateway_routes import (
+    can_pick,
+    has_own_scheduler,
+    longest_generation,
+    models_of,
+    patience_of,
+    served_names,
+)
+from infra.settings.models import ModelSettings
+from infra.settings.values import did_you_mean
+
+
+def nothing_public_without_a_key(draft: Draft) -> Iterator[Problem]:
+    """A public route has authentication and TLS; a production route has TLS."""
+    gateway = draft.gateway
+    if gateway is None:
+        return
+    public = gateway.scheme == "internet-facing"
+    if public and gateway.authentication is None:
+        yield Problem(
+            "gateway.scheme",
+            '"internet-facing" without authentication',
+            "authentication with apiKeys or jwt: whoever finds the address could use every GPU behind it",
+            "add authentication, or write scheme: internal",
+        )
+    if gateway.tls is None and (public or draft.stage == "production"):
+        yield Problem(
+            "gateway.tls",
+            "none, " + ("with an internet-facing gateway" if public else "in production"),
+            "a certificate: keys, prompts and answers would travel in clear",
+            "add tls with issuer, secret or certificateArn",
+        )
+    if gateway.classes and gateway.authentication is None:
+        yield Problem(
+            "gateway.classes",
+            f"{len(gateway.classes)} classes without authentication",
+            "authentication: a class is made of clients, and only a key or a token tells them apart",
+            "add authentication, or remove the classes",
+        )
+
+
+def known_route_models(draft: Draft) -> Iterator[Problem]:
+    """Every model that a route names is there, and every class."""
+    if draft.gateway is None or "models" in draft.broken_areas:
+        return
+    known = sorted(model.name for _, model in draft.models)
+    classes = {item.name for item in draft.gateway.classes}
+    for index, route in enumerate(draft.gateway.routes):
+        path = f"gateway.routes[{index}]"
+        places = [(f"{path}.backends[{position}].model", item.model) for position, item in enumerate(route.backends)]
+        places += [(f"{path}.overflow", route.overflow)] if route.overflow else []
+        places += [(f"{path}.longContext.model", route.long_context.model)] if route.long_context else []
+        for place, name in places:
+            if name not in known:
+                yield Problem(
+                    place,
+                    f'"{name}"',
+                    f"the name of a model under models: {', '.join(known) or 'there is none'}",
+                    did_you_mean(name, known, "add the model, or name one that is there"),
+                )
+        for position, limit in enumerate(route.limits):
+            if limit.client_class and limit.client_class not in classes:
+                yield Problem(
+                    f"{path}.limits[{position}].clientClass",
+                    f'"{limit.client_class}"',
+                    f"a class under gateway.classes: {', '.join(sorted(classes)) or 'there is none'}",
+                    did_you_mean(limit.client_class, classes, "add the class"),
+                )
+
+
+def weights_make_a_whole(draft: Draft) -> Iterator[Problem]:
+    """The weights of a route's backends sum to 100, and each model stands once."""
+    for index, route in _routes(draft):
+        names = [backend.model for backend in route.backends]
+        weights = [backend.weight for backend in route.backends]
+        if sum(weights) != 100:
+            others = sum(weights[:-1])
+            yield Problem(
+                f"gateway.routes[{index}].backends",
+                " + ".join(map(str, weights)) + f" = {sum(weights)} percent",
+                "weights that sum to 100",
+                f"write {100 - others} for {names[-1]}"
+                if 100 - others > 0
+                else f"share 100 among {len(names)} backends",
+            )
+        if len(set(names)) < len(names):
+            yield Problem(
+                f"gateway.routes[{index}].backends", ", ".join(names), "each model once", "add up the weights of one"
+            )
+
+
+def routes_apart(draft: Draft) -> Iterator[Problem]:
+    """No two routes have a name or a match in common: which of them would win is not ours to say."""
+    seen: dict[object, int] = {}
+    for index, route in _routes(draft):
+        match = (route.match.model, route.match.path, tuple(sorted(route.match.headers.items())))
+        for what, key in (("name", route.name), ("match", match)):
+            first = seen.setdefault((what, key), index)
+            if first != index:
+                yield Problem(
+                    f"gateway.routes[{index}].{what}",
+                    f"the {what} of gateway.routes[{first}]",
+                    f"a {what} of its own",
+                    "rename one" if what == "name" else "add a header to one, or make them one route with weights",
+                )
+
+
+def generations_fit_time_outs(draft: Draft) -> Iterator[Problem]:
+    """The gateway waits longer than the longest generation behind it, and the load balancer in front longer still."""
+    models = _models(draft)
+    certificate = draft.gateway.tls.certificate_arn if draft.gateway and draft.gateway.tls else None
+    for index, route in _routes(draft):
+        if any(name not in models for name in models_of(route)):
+            continue
+        waits = patience_of(route, models)
+        slowest = max(models_of(route), key=lambda name: longest_generation(models[name]))
+        if not waits.is_long_enough:
+            yield Problem(
+                f"gateway.routes[{index}].timeoutSeconds",
+                f"{waits.request_seconds} s",
+                f"more than {waits.generation_seconds} s, the longest generation of {slowest}"
+                " (its drain.shutdownTimeoutSeconds)",
+                f"write {waits.generation_seconds + ROUTE_MARGIN_SECONDS}, or leave it out",
+            )
+        largest = NLB_IDLE_DEFAULT_SECONDS if certificate else NLB_IDLE_LARGEST_SECONDS
+        if waits.load_balancer_idle_seconds > largest:
+            yield Problem(
+                f"gateway.routes[{index}].timeoutSeconds",
+                f"{waits.request_seconds} s, so that an answer without streaming is as long silent",
+                f"at most {largest - 10} s: a listener of the NLB "
+                + ("with an ACM certificate forgets" if certificate else "forgets")
+                + f" a connection that is silent for {largest} s",
+                "use tls.issuer or tls.secret, which end TLS in Envoy" if certificate else "shorten the generation",
+            )
+
+
+def pickers_possible(draft: Draft) -> Iterator[Problem]:
+    """An InferencePool only where the endpoint picker can read the engine and the name needs no rewriting."""
+    models = _models(draft)
+    for index, route in _routes(draft):
+        model = models.get(route.backends[0].model)
+        if model is None or route.balance != "endpoint-picker" or can_pick(route, model):
+            continue
+        yield Problem(
+            f"gateway.routes[{index}].balance",
+            f'"endpoint-picker" {_why_not(route, model)}',
+            "a route to one model, asked for by a name that it serves, of an engine whose metrics the picker reads:"
+            f" {', '.join(sorted(PICKER_ENGINES))}",
+            "write balance: service",
+        )
+
+
+def paths_lead_to_one_model(draft: Draft) -> Iterator[Problem]:
+    """A route by path does not read the body, so it rewrites no name and counts no tokens."""
+    for index, route in _routes(draft):
+        if route.match.path and (len(route.backends) > 1 or route.overflow or route.long_context):
+            yield Problem(
+                f"gateway.routes[{index}].match.path",
+                f'"{route.match.path}" to {len(models_of(route))} models',
+                "one backend without overflow and longContext: each model answers to its own name only, and a route by"
+                " path does not rewrite it",
+                "match a model or a header, or keep one backend",
+            )
+
+
+def limits_can_be_counted(draft: Draft) -> Iterator[Problem]:
+    """Tokens are counted after the answer, by all Envoys together, from what the gateway reads of the body."""
+    if draft.gateway is None:
+        return
+    for index, route in _routes(draft):
+        for position, limit in enumerate(route.limits):
+            if limit.tokens_per_minute is None:
+                continue
+            place = f"gateway.routes[{index}].limits[{position}].tokensPerMinute"
+            if draft.gateway.rate_limit_store is None:
+                yield Problem(
+                    place,
+                    f"{limit.tokens_per_minute} without a store",
+                    "gateway.rateLimitStore: Envoy counts tokens only in a Redis that all of them share",
+                    "give rateLimitStore, or limit requestsPerMinute and concurrent",
+                )
+            if route.match.path:
+                yield Problem(
+                    place,
+                    f"{limit.tokens_per_minute} on a route by path",
+                    "a route by model or header: one by path does not read the body",
+                    "match a model or a header, or limit requestsPerMinute",
+                )
+
+
+def overflow_ends(draft: Draft) -> Iterator[Problem]:
+    """What overflows does not come back, and goes to a model that is not full of the same requests."""
+    overflow: dict[str, str] = {}
+    for index, route in _routes(draft):
+        if route.overflow is None:
+            continue
+        names = [backend.model for backend in route.backends]
+        if route.overflow in names:
+            yield Problem(
+                f"gateway.routes[{index}].overflow",
+                f'"{route.overflow}", a backend of the same route',
+                "another model",
+                "name a smaller one",
+            )
+            continue
+        overflow.update(dict.fromkeys(names, route.overflow))
+    found = cycle(overflow)
+    if found:
+        index = next(index for index, route in _routes(draft) if route.overflow == found[1])
+        yield Problem(
+            f"gateway.routes[{index}].overflow",
+            " -> ".join(found),
+            "models that end somewhere: two full models would pass their requests to and fro",
+            f"remove the overflow of {found[-2]}",
+        )
+
+
+def long_contexts_fit(draft: Draft) -> Iterator[Problem]:
+    """The model for long prompts takes longer ones than the threshold says."""
+    models = _models(draft)
+    for index, route in _routes(draft):
+        far = route.long_context
+        model = models.get(far.model) if far else None
+        if far is None or model is None:
+            continue
+        longest = model.max_model_len or (model.shape.max_context if model.shape else None)
+        if longest is not None and longest <= far.above_tokens:
+            yield Problem(
+                f"gateway.routes[{index}].longContext.aboveTokens",
+                str(far.above_tokens),
+                f"less than {longest}, the longest context of {far.model}",
+                f"write {longest // 2}, raise maxModelLen of {far.model}, or name another model",
+            )
+
+
+def _why_not(route: RouteSettings, model: ModelSettings) -> str:
+    if model.engine not in PICKER_ENGINES:
+        return f"for the engine {model.engine}"
+    if has_own_scheduler(model):
+        return f"for {model.name}, which KServe serves behind its own"
+    if len(route.backends) > 1 or route.overflow:
+        return f"to {len(route.backends) + (1 if route.overflow else 0)} models"
+    return f'for the name "{route.match.model}", and {model.name} answers to {", ".join(served_names(model))}'
+
+
+def _routes(draft: Draft) -> list[tuple[int, RouteSettings]]:
+    return list(enumerate(draft.gateway.routes)) if draft.gateway else []
+
+
+def _models(draft: Draft) -> dict[str, ModelSettings]:
+    return {model.name: model for _, model in draft.models}
