@@ -12,9 +12,15 @@ PURPOSE_LABEL = "gpu-platform/purpose"
 # On a namespace or pool: the stack that made it, so that a refused destroy can name who is in the way.
 STACK_LABEL = "gpu-platform/stack"
 
+# On everything of a tenant: the team that answers for it. And, as "true", on a pod of a tenant that talks to the
+# Kubernetes API: its namespace lets nothing else out to it.
+TEAM_LABEL = "gpu-platform/team"
+API_CLIENT_LABEL = "gpu-platform/api-client"
+
 # Taint of every GPU node, so that nothing without a GPU lands there (the convention of the NVIDIA device plugin).
 GPU_TAINT = "nvidia.com/gpu"
 GPU_RESOURCE = "nvidia.com/gpu"
+MIG_RESOURCE_PREFIX = "nvidia.com/mig-"
 
 # On nodes of pools with a fabric of their own: efa or host-network. The EFA device plugin runs where it says efa.
 FABRIC_LABEL = "gpu-platform/fabric"
@@ -46,6 +52,10 @@ DISCOVERY_TAG = "karpenter.sh/discovery"
 
 # The engine a pod runs, as llm-d's endpoint picker reads it (llm-d-router, core metrics extractor).
 ENGINE_LABEL = "llm-d.ai/engine-type"
+
+# Namespaces whose pods may call a model server: the gateway's proxies, and what scrapes metrics.
+GATEWAY_NAMESPACE = "gateway"
+MONITORING_NAMESPACE = "monitoring"
 
 # Environment variables of the delete hooks. What a hook must be given that is only known once the cluster exists:
 KUBECONFIG_VARIABLE = "GPU_PLATFORM_KUBECONFIG"

@@ -63,6 +63,11 @@ AI_GATEWAY_CRD_CHART = "oci://docker.io/envoyproxy/ai-gateway-crds-helm"
 ENDPOINT_PICKER = "0.9.0"  # llm-d-router; its Go module cannot be had: arguments were read at the tag v0.9.0
 ENDPOINT_PICKER_IMAGE = f"ghcr.io/llm-d/llm-d-router-endpoint-picker:v{ENDPOINT_PICKER}"
 
+# Brings secrets of a store outside into tenants' namespaces. The newest whose module can be had; its Chart.yaml at that
+# tag names 1.3.1, because it is stamped at release.
+EXTERNAL_SECRETS = "1.3.2"  # chart and Go module github.com/external-secrets/external-secrets
+EXTERNAL_SECRETS_CHART = "oci://ghcr.io/external-secrets/charts/external-secrets"
+
 # EKS add-ons by Kubernetes minor version. EKS refuses at creation what does not fit the minor version.
 # Sources: kube-proxy, coredns, vpc-cni and the Pod Identity agent of 1.36 as a live 1.36 cluster resolved them; the
 # others as seen pinned on live 1.35 clusters (public repositories, read 2026-11-21). `addons` in the settings
@@ -86,6 +91,16 @@ KUBECTL_IMAGE = "registry.k8s.io/kubectl:v1.36.3"
 VLLM = "0.33.0"
 VLLM_IMAGE = f"docker.io/vllm/vllm-openai:v{VLLM}"
 
+# Other engines: the version whose source was read (infra/catalog/data/engine_facts.csv says what was not confirmed).
+SGLANG = "0.5.23"  # newest on PyPI, 2026-11-21
+SGLANG_IMAGE = f"docker.io/lmsysorg/sglang:v{SGLANG}"
+TGI = "3.3.7"  # last tag; in maintenance mode
+TGI_IMAGE = f"ghcr.io/huggingface/text-generation-inference:{TGI}"
+TRITON = "25.12"  # the release that the backend's own README names
+TRITON_IMAGE = f"nvcr.io/nvidia/tritonserver:{TRITON}-trtllm-python-py3"
+TRTLLM = "1.2.1"  # newest on PyPI, 2026-11-21
+TRTLLM_IMAGE = f"nvcr.io/nvidia/tensorrt-llm/release:{TRTLLM}"
+
 # Python and nothing else: what the download script needs. A mirror of the official image without Docker Hub's limits.
 DOWNLOAD_IMAGE = "public.ecr.aws/docker/library/python:3.12.11-slim-bookworm"
 
@@ -97,6 +112,7 @@ SIMULATOR_MODULES = {
     "github.com/aws/karpenter-provider-aws": f"v{KARPENTER}",
     "sigs.k8s.io/karpenter": f"v{KARPENTER}",  # its core is released under the same number
     "github.com/k8snetworkplumbingwg/sriov-network-operator": f"v{SRIOV_OPERATOR}",
+    "github.com/external-secrets/external-secrets": f"v{EXTERNAL_SECRETS}",
     "sigs.k8s.io/gateway-api": f"v{GATEWAY_API}",
     "sigs.k8s.io/gateway-api-inference-extension": f"v{INFERENCE_EXTENSION}",
     "github.com/envoyproxy/gateway": f"v{ENVOY_GATEWAY}",

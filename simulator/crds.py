@@ -48,6 +48,12 @@ SOURCES = (
         "config/crd/bases/*.yaml",
         "sriovnetwork.openshift.io",
     ),
+    CrdSource(
+        "external-secrets",
+        "github.com/external-secrets/external-secrets",
+        "config/crds/bases/external-secrets.io_*.yaml",
+        "external-secrets.io",
+    ),
     CrdSource("gateway-api", "sigs.k8s.io/gateway-api", "config/crd/standard/*.yaml", "gateway.networking.k8s.io"),
     CrdSource(
         "inference-extension",

@@ -34,6 +34,8 @@ SUBSTITUTES = {
     "aws-load-balancer-controller": Substitute(False, "not run; no load balancer is made"),
     "aws-efa-k8s-device-plugin": Substitute(False, "not run; nodes have EFA as their EC2NodeClass lists it"),
     "sriov-network-operator-chart": Substitute(False, "not run; its CRDs are those of its Go module"),
+    "external-secrets": Substitute(True, "CRDs from the Go module; not run, so no Secret is brought in"),
+    "lws": Substitute(True, "run as a process"),
     "network-operator": Substitute(False, "not run; it has no Go module, so its objects are left out"),
     "gateway-helm": Substitute(False, "not run; no Envoy is started, and routes are read by the tests"),
     "ai-gateway-crds-helm": Substitute(True, "installed from the Go module"),

@@ -86,8 +86,9 @@ def gpu_cluster_args(
     entries = {
         entry.name: {
             "principal_arn": entry.principal_arn,
-            "policy": ACCESS_POLICIES[entry.access],
+            **({"policy": ACCESS_POLICIES[entry.access]} if entry.access else {}),
             "namespaces": list(entry.namespaces),
+            **({"groups": list(entry.groups)} if entry.groups else {}),
         }
         for entry in cluster.access
     }

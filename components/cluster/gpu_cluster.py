@@ -21,10 +21,12 @@ class AccessEntryArgs(TypedDict):
 
     principal_arn: str
     """IAM role or user."""
-    policy: str
-    """EKS access policy by name, such as AmazonEKSClusterAdminPolicy."""
+    policy: NotRequired[str]
+    """EKS access policy by name, such as AmazonEKSClusterAdminPolicy. Default: none; its groups say what it may do."""
     namespaces: NotRequired[list[str]]
     """Namespaces it is bound to; none means the whole cluster."""
+    groups: NotRequired[list[str]]
+    """Kubernetes groups it is in, for role bindings."""
 
 
 class GpuClusterArgs(TypedDict):
@@ -170,11 +172,13 @@ class GpuCluster(pulumi.ComponentResource):
     def _access_entry(self, entry: AccessEntryArgs) -> Spec:
         namespaces = entry.get("namespaces", [])
         scope = {"type": "namespace", "namespaces": namespaces} if namespaces else {"type": "cluster"}
-        policy = f"arn:{self._place.partition}:eks::aws:cluster-access-policy/{entry['policy']}"
-        return {
-            "principal_arn": entry["principal_arn"],
-            "access_policies": {"policy": {"policy_arn": policy, "access_scope": scope}},
-        }
+        found: Spec = {"principal_arn": entry["principal_arn"]}
+        if "policy" in entry:
+            policy = f"arn:{self._place.partition}:eks::aws:cluster-access-policy/{entry['policy']}"
+            found["access_policies"] = {"policy": {"policy_arn": policy, "access_scope": scope}}
+        if "groups" in entry:
+            found["kubernetes_groups"] = entry["groups"]
+        return found
 
     def _rules_between_nodes_and_control_plane(self) -> list[pulumi.Resource]:
         nodes, control = self._args["node_security_group_id"], self.cluster_security_group_id

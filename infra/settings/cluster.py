@@ -73,10 +73,22 @@ class AccessEntry(Settings):
     """Name of the entry."""
     principal_arn: PrincipalArn
     """IAM role or user."""
-    access: Literal["cluster-admin", "admin", "edit", "view"]
-    """What it may do; cluster-admin everywhere and everything."""
+    access: Literal["cluster-admin", "admin", "edit", "view"] | None = None
+    """What it may do; cluster-admin everywhere and everything. None where its groups say it."""
     namespaces: tuple[DnsLabel, ...] = ()
     """Namespaces it is bound to; none means the whole cluster."""
+    groups: tuple[str, ...] = ()
+    """Kubernetes groups it is in: tenants give them roles in their namespaces."""
+
+    @model_validator(mode="after")
+    def _says_what_it_may_do(self) -> Self:
+        if self.access is None and not self.groups:
+            raise invalid("access, groups or both", "add access: view, edit, admin or cluster-admin, or groups")
+        if self.access is None and self.namespaces:
+            raise invalid("namespaces only beside access; a tenant binds its groups to its namespace", "remove it")
+        if any(group.startswith("system:") for group in self.groups):
+            raise invalid("groups that do not begin with system:, which EKS refuses", "rename the group")
+        return self
 
 
 class SystemNodes(Settings):

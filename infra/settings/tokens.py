@@ -4,12 +4,13 @@ from collections.abc import Container
 
 from infra.errors import Problem
 from infra.settings.schema import PlatformSettings
+from infra.settings.tenants import tenant_named
 
 TOKEN = "huggingFaceToken"  # noqa: S105 - the name of a setting
 
 
 def problems_of_tokens(settings: PlatformSettings, held: Container[str]) -> list[Problem]:
-    """Every gated model, when the stack holds no Hugging Face token.
+    """Every gated model, when the stack holds no Hugging Face token and its tenant brings none.
 
     Args:
         held: names of the stack's secrets.
@@ -24,5 +25,11 @@ def problems_of_tokens(settings: PlatformSettings, held: Container[str]) -> list
             f"run: pulumi config set --secret gpu-platform:{TOKEN}",
         )
         for index, model in enumerate(settings.models)
-        if model.gated
+        if model.gated and not _brought(settings, model.namespace)
     ]
+
+
+def _brought(settings: PlatformSettings, namespace: str) -> bool:
+    """Whether the namespace has a token from a store outside the cluster."""
+    tenant = tenant_named(namespace, settings.tenants)
+    return tenant is not None and tenant.secrets.hugging_face_token is not None

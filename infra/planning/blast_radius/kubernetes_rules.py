@@ -149,6 +149,14 @@ KUBERNETES_RULES: Table = {
         Rule(at("roleRef"), Effect.REPLACE, "a binding's role cannot change", "Kubernetes documentation, RBAC"),
         Rule(at("subjects"), Effect.UPDATE, "rights change at once", "Kubernetes documentation, RBAC"),
     ),
+    "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": object_rules(
+        Rule(at("roleRef"), Effect.REPLACE, "a binding's role cannot change", "Kubernetes documentation, RBAC"),
+        Rule(at("subjects"), Effect.UPDATE, "rights change at once", "Kubernetes documentation, RBAC"),
+    ),
+    "kubernetes:core/v1:ResourceQuota": _in_place(
+        "holds for new objects; pods above it stay", "Kubernetes documentation, resource quotas", "spec"
+    ),
+    "kubernetes:core/v1:LimitRange": _in_place("holds for new pods", "Kubernetes documentation, limit ranges", "spec"),
     "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy": _in_place(
         "holds for the next request", "Kubernetes documentation, validating admission policy", "spec"
     ),

@@ -39,6 +39,7 @@ CONTROLLERS = {
     "karpenter.k8s.aws": _KARPENTER,
     "sriovnetwork.openshift.io": Controller("sriov-network-operator-chart"),
     "mellanox.com": Controller("network-operator"),
+    "external-secrets.io": Controller("external-secrets"),
 }
 
 _SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job")

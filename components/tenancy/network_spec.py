@@ -1,0 +1,103 @@
+"""A tenant's network: nothing in and nothing out, but for what is named here. Plain values in, NetworkPolicies out.
+
+Policies add up: what one of them allows, no other can take back. So the rule for neighbours leaves model servers out,
+whose own policy says who may call them. What a policy cannot see: volumes are mounted by the node (EFS, FSx, the
+Mountpoint driver), so they need no rule; EFA is no IP traffic; health checks come from the pod's own node, which is
+always let in (Kubernetes documentation, network policies).
+"""
+
+from typing import TYPE_CHECKING
+
+from components.specs import Spec
+from infra.conventions import API_CLIENT_LABEL
+
+if TYPE_CHECKING:
+    from components.tenancy.tenancy import TenancyArgs
+
+_NAME = "app.kubernetes.io/name"
+_COMPONENT = "app.kubernetes.io/component"
+_SPACE = "kubernetes.io/metadata.name"
+
+# LeaderWorkerSet's own label on the pods of a group (lws v0.9.0, api/leaderworkerset/v1).
+_GROUP = {"matchExpressions": [{"key": "leaderworkerset.sigs.k8s.io/name", "operator": "Exists"}]}
+
+# Addresses that are not the internet's: RFC 1918, shared address space (RFC 6598, the pods' own in some clusters), and
+# link-local, where EC2's metadata service is.
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+_LINK_LOCAL = "169.254.0.0/16"
+
+# Where the Pod Identity agent gives pods their AWS credentials (Amazon EKS user guide, Pod Identity).
+_POD_IDENTITY = "169.254.170.23/32"
+
+
+def network_policies(args: "TenancyArgs") -> dict[str, Spec]:
+    """`NetworkPolicy.spec` of every policy, by name."""
+    found = {
+        "default-deny": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+        "dns": _egress({}, [_dns()]),
+        "to-same-namespace": _egress({}, [{"to": [{"podSelector": {}}]}]),
+        "from-same-namespace": _ingress(_but_model_servers(), [{"podSelector": {}}]),
+        "within-groups": _ingress(_GROUP, [{"podSelector": _GROUP}]),
+        "from-namespaces": _ingress({}, [_namespaces(args["allow_from"])]) if args.get("allow_from") else None,
+        "downloads": _downloads(_COMPONENT, ["model-download"]) if args.get("downloads") else None,
+        "downloads-of-servers": _downloads(_NAME, args["downloading_servers"])
+        if args.get("downloading_servers")
+        else None,
+        "api-server": _egress(
+            {"matchLabels": {API_CLIENT_LABEL: "true"}},
+            # The Service of the API server and the control plane's interfaces have private addresses.
+            [{"to": [_block(cidr) for cidr in PRIVATE], "ports": [_tcp(443), _tcp(6443)]}],
+        ),
+        "pod-identity": _egress({}, [{"to": [_block(_POD_IDENTITY)], "ports": [_tcp(80)]}])
+        if args.get("pod_identity")
+        else None,
+        "egress": _egress({}, [_to(rule["cidr"], rule["ports"]) for rule in args["egress"]])
+        if args.get("egress")
+        else None,
+    }
+    return {name: spec for name, spec in found.items() if spec is not None}
+
+
+def _downloads(label: str, values: list[str]) -> Spec:
+    """Public addresses on 443 for some pods. Which of them is Hugging Face cannot be said: its addresses change, and a
+    NetworkPolicy knows no names."""
+    chosen = {"key": label, "operator": "In", "values": list(values)}
+    anywhere = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*PRIVATE, _LINK_LOCAL]}}
+    return _egress({"matchExpressions": [chosen]}, [{"to": [anywhere], "ports": [_tcp(443)]}])
+
+
+def _but_model_servers() -> Spec:
+    return {"matchExpressions": [{"key": _COMPONENT, "operator": "NotIn", "values": ["model-server"]}]}
+
+
+def _dns() -> Spec:
+    """CoreDNS, by the label that it and its EKS add-on carry."""
+    pods = {
+        "namespaceSelector": {"matchLabels": {_SPACE: "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    return {"to": [pods], "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]}
+
+
+def _namespaces(names: list[str]) -> Spec:
+    return {"namespaceSelector": {"matchExpressions": [{"key": _SPACE, "operator": "In", "values": list(names)}]}}
+
+
+def _to(cidr: str, ports: list[int]) -> Spec:
+    return {"to": [_block(cidr)], "ports": [_tcp(port) for port in ports]}
+
+
+def _block(cidr: str) -> Spec:
+    return {"ipBlock": {"cidr": cidr}}
+
+
+def _tcp(port: int) -> Spec:
+    return {"protocol": "TCP", "port": port}
+
+
+def _ingress(pods: Spec, sources: list[Spec]) -> Spec:
+    return {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [{"from": sources}]}
+
+
+def _egress(pods: Spec, rules: list[Spec]) -> Spec:
+    return {"podSelector": pods, "policyTypes": ["Egress"], "egress": rules}
