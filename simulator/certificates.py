@@ -9,6 +9,7 @@ import ipaddress
 import os
 import shutil
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -48,6 +49,21 @@ def ensure_certificates(folder: Path) -> None:
     _authority(part, "webhook-ca")
     _write(part / "service-account.key", _pem(ec.generate_private_key(ec.SECP256R1())))
     part.replace(folder)
+
+
+def ensure_webhook_certificate(authorities: Path, folder: Path) -> None:
+    """`tls.crt` and `tls.key` in `folder`, signed by the webhook authority, unless both are there.
+
+    Args:
+        authorities: the folder of `ensure_certificates`.
+        folder: exists.
+    """
+    if (folder / "tls.key").exists():  # written last
+        return
+    key = serialization.load_pem_private_key((authorities / "webhook-ca.key").read_bytes(), password=None)
+    certificate = x509.load_pem_x509_certificate((authorities / "webhook-ca.crt").read_bytes())
+    authority = (certificate, cast(ec.EllipticCurvePrivateKey, key))  # written by `_authority`
+    _leaf(folder, "tls", authority, servers=True, clients=False)
 
 
 _Authority = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]

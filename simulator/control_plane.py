@@ -91,6 +91,12 @@ def start_operator(wanted: Start, layout: Layout, state: State, tools: Mapping[s
     _ensure(wanted, layout, state, tools, progress)
 
 
+def claim_ports(state: State, name: str, ports: Sequence[str], progress: Progress) -> None:
+    """Keep the saved ports of the process `name` that are its own or free; choose others for the rest, and say so."""
+    alive = any(record.name == name and processes.find(record) for record in state.processes)
+    _claim(state, ports, frozenset(ports) if alive else frozenset(), progress)
+
+
 def check_alive(layout: Layout, state: State, names: Collection[str] = ()) -> None:
     """Nothing, when every process of `names` runs, or every one at all when none is named.
 
@@ -144,7 +150,11 @@ def _prepare(layout: Layout) -> None:
 def _claim_ports(state: State, progress: Progress) -> None:
     """Keep the saved ports that are still ours or free; choose others for the rest, and say so."""
     in_use = {port for record in state.processes if processes.find(record) for port in _LISTENS.get(record.name, ())}
-    for purpose in _PORTS:
+    _claim(state, _PORTS, in_use, progress)
+
+
+def _claim(state: State, purposes: Iterable[str], in_use: Collection[str], progress: Progress) -> None:
+    for purpose in purposes:
         port = state.ports.get(purpose)
         # A killed process gives its sockets back a moment after it ended, thread by thread.
         if port is not None and (purpose in in_use or wait_for(partial(_is_free, port), _PORT_SECONDS)):

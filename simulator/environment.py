@@ -13,6 +13,7 @@ from infra.plan.manifests import Manifest
 from infra.progress import Progress
 from simulator import control_plane
 from simulator.bring_up import Phases, bring_objects, start
+from simulator.controllers.known import accompanied
 from simulator.folders import Layout, check_name, disk_faults, state_folder
 from simulator.node_sources import NodeSource, node_source
 from simulator.state import State
@@ -48,7 +49,7 @@ def up(
         PlatformError: when pods fit nowhere, a tool cannot be built, a process ends, an object is refused, or a
             workload is not available in time. In the last two cases the environment keeps running, to be looked at.
     """
-    source = node_source(manifests, karpenter)  # nothing is started for a plan that cannot fit
+    source = accompanied(node_source(manifests, karpenter), manifests)  # nothing is started for a plan that cannot fit
     with disk_faults(f"bringing up {name}"), locked(name) as layout:
         state, phases = open_state(layout, progress), Phases()
         _claim(name, state, source)

@@ -26,6 +26,7 @@ from infra.progress import Progress
 from simulator import apply, control_plane, processes
 from simulator.bring_up import Phases, bring_objects, start
 from simulator.client import Client
+from simulator.controllers import Controller, WithControllers
 from simulator.crds import custom_resource_definitions
 from simulator.folders import Layout, disk_faults, state_folder
 from simulator.karpenter.rewriting import rewritten
@@ -63,7 +64,7 @@ class Throwaway:
 
     def apply(self, manifests: Sequence[Manifest]) -> None:
         """Apply more objects. With Karpenter, NodePools are rewritten as in `up`."""
-        if isinstance(self.source, KarpenterNodes):
+        if self.source.name == KarpenterNodes.name:
             manifests = rewritten(manifests)
         apply.apply(self.client, manifests, self.progress, lambda _key: None)
 
@@ -95,17 +96,23 @@ class Throwaway:
 
 @contextmanager
 def throwaway(
-    progress: Progress, manifests: Sequence[Manifest] = (), *, karpenter: bool = False
+    progress: Progress,
+    manifests: Sequence[Manifest] = (),
+    *,
+    karpenter: bool = False,
+    controllers: Sequence[Controller] = (),
 ) -> Iterator[Throwaway]:
     """A whole throw-away environment to which `manifests` were applied; nothing is waited for.
 
     Args:
         karpenter: let Karpenter's controller start the nodes; else they are those the manifests' pods need.
+        controllers: operators' controllers to run beside it, built where they are not.
 
     Raises:
         PlatformError: as `environment.up`.
     """
-    source = KarpenterNodes(manifests, _BATCH_SECONDS) if karpenter else PlannedNodes(manifests)
+    nodes = KarpenterNodes(manifests, _BATCH_SECONDS) if karpenter else PlannedNodes(manifests)
+    source = WithControllers(nodes, controllers)
     with _folder() as layout:
         state = State(nodes_from=source.name)
         running = start(layout, state, source, progress, Phases())

@@ -1,0 +1,18 @@
+"""The controllers there are. One line each; an environment runs those that its plan calls for."""
+
+from collections.abc import Iterable
+
+from infra.plan.manifests import Manifest
+from simulator.controllers.controller import Controller
+from simulator.controllers.lws import LEADER_WORKER_SETS
+from simulator.controllers.running import WithControllers
+from simulator.node_sources import NodeSource
+
+KNOWN: tuple[Controller, ...] = (LEADER_WORKER_SETS,)
+
+
+def accompanied(source: NodeSource, manifests: Iterable[Manifest]) -> NodeSource:
+    """`source` with those controllers whose kinds are among the manifests; the others are stopped where they run."""
+    groups = {manifest.api_version.partition("/")[0] for manifest in manifests}
+    wanted = [controller for controller in KNOWN if controller.groups & groups]
+    return WithControllers(source, wanted, [controller for controller in KNOWN if controller not in wanted])
