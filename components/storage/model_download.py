@@ -6,7 +6,7 @@ import pulumi
 from pulumi_kubernetes.batch.v1 import Job
 from pulumi_kubernetes.core.v1 import ConfigMap, ServiceAccount
 
-from components.serving.model_server import TokenSecretArgs
+from components.serving.serving_args import TokenSecretArgs
 from components.specs import Spec
 from components.storage.model_download_spec import download_job_spec, job_labels, script, script_spec
 from infra.planning.startup import NODE_LAUNCH_SECONDS

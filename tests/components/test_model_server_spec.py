@@ -8,37 +8,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.serving import ModelServerArgs
-from components.serving.model_server_spec import (
-    deployment_spec,
-    disruption_budget_spec,
-    object_labels,
-    selector_labels,
-    service_spec,
-)
+from components.serving.model_server_spec import deployment_spec, disruption_budget_spec, service_spec
+from components.serving.pod_parts import object_labels, selector_labels
+from components.serving.serving_args import EngineOptionsArgs
 from infra.planning.drain import SPOT_NOTICE_SECONDS, DrainBudget
 
 Json = dict[str, Any]
 
 
+ENGINE: Json = {"model": "Qwen/Qwen3-8B", "tensor_parallel": 1, "gpu_memory_utilization": 0.92}
+POD: Json = {
+    "image": "docker.io/vllm/vllm-openai:v0.33.0",
+    "node_pools": ["l4", "l40s"],
+    "spot_allowed": False,
+    "startup_seconds": 1800,
+    "pre_stop_seconds": 15,
+    "shutdown_timeout_seconds": 90,
+    "cpu": 3,
+    "memory_gib": 12,
+    "cache_gib": 27,
+    "shared_memory_gib": 2,
+}
+OUTER: Json = {"namespace": "models", "replicas": 2}
+
+
 def arguments(**changes: Any) -> ModelServerArgs:
-    args: Any = {
-        "namespace": "models",
-        "model": "Qwen/Qwen3-8B",
-        "image": "docker.io/vllm/vllm-openai:v0.33.0",
-        "replicas": 2,
-        "tensor_parallel": 1,
-        "gpu_memory_utilization": 0.92,
-        "node_pools": ["l4", "l40s"],
-        "spot_allowed": False,
-        "startup_seconds": 1800,
-        "pre_stop_seconds": 15,
-        "shutdown_timeout_seconds": 90,
-        "cpu": 3,
-        "memory_gib": 12,
-        "cache_gib": 27,
-        "shared_memory_gib": 2,
-        **changes,
-    }
+    """Arguments of a server; a change goes where its name belongs."""
+    args: Any = {**OUTER, "engine": dict(ENGINE), "pod": dict(POD)}
+    for name, value in changes.items():
+        in_engine = name in EngineOptionsArgs.__annotations__
+        place = args if name in ModelServerArgs.__annotations__ else args["engine"] if in_engine else args["pod"]
+        place[name] = value
     return args  # type: ignore[no-any-return]
 
 

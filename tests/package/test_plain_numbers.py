@@ -21,21 +21,25 @@ JSON = st.recursive(
 # As a YAML or TypeScript program sends it: camelCase, every number a float.
 SERVER: dict[str, Any] = {
     "namespace": "support-bot",
-    "model": "Qwen/Qwen3-8B",
-    "image": "docker.io/vllm/vllm-openai:v0.33.0",
     "replicas": 2.0,
-    "tensorParallel": 2.0,
-    "maxModelLen": 16384.0,
-    "gpuMemoryUtilization": 0.9,
-    "nodePools": ["inference-l40s"],
-    "spotAllowed": False,
-    "startupSeconds": 1200.0,
-    "preStopSeconds": 15.0,
-    "shutdownTimeoutSeconds": 90.0,
-    "cpu": 6.0,
-    "memoryGib": 48.0,
-    "cacheGib": 28.0,
-    "sharedMemoryGib": 8.0,
+    "engine": {
+        "model": "Qwen/Qwen3-8B",
+        "tensorParallel": 2.0,
+        "maxModelLen": 16384.0,
+        "gpuMemoryUtilization": 0.9,
+    },
+    "pod": {
+        "image": "docker.io/vllm/vllm-openai:v0.33.0",
+        "nodePools": ["inference-l40s"],
+        "spotAllowed": False,
+        "startupSeconds": 1200.0,
+        "preStopSeconds": 15.0,
+        "shutdownTimeoutSeconds": 90.0,
+        "cpu": 6.0,
+        "memoryGib": 48.0,
+        "cacheGib": 28.0,
+        "sharedMemoryGib": 8.0,
+    },
 }
 
 

@@ -45,7 +45,7 @@ def test_the_schema_is_the_one_that_was_reviewed(golden: Golden) -> None:
 
 
 def without(annotations: dict[str, Any]) -> None:
-    del annotations["revision"]
+    del annotations["replicas"]
 
 
 def with_another_type(annotations: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ def with_one_more(annotations: dict[str, Any]) -> None:
 
 
 def fed_by_an_output(annotations: dict[str, Any]) -> None:
-    annotations["model"] = annotations["image"]
+    annotations["replicas"] = annotations["namespace"]
 
 
 @pytest.mark.parametrize("change", [without, with_another_type, with_one_more, fed_by_an_output])

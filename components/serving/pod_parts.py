@@ -1,0 +1,191 @@
+"""The pod of a server, in parts, the same for every form of serving. Plain values in, dicts out."""
+
+from components.serving.engine_arguments import engine_arguments, engine_variables, gpus_of, token_variables
+from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
+from components.serving.weights_spec import weight_containers, weight_mounts, weight_volumes
+from components.specs import Spec
+from infra.catalog.engines import VLLM
+from infra.conventions import CAPACITY_TYPE_LABEL, ENGINE_LABEL, GPU_RESOURCE, GPU_TAINT, NODEPOOL_LABEL
+from infra.planning.drain import DrainBudget
+from infra.planning.startup import PROBE_PERIOD_SECONDS, StartupBudget
+
+CONTAINER = "engine"
+
+
+def object_labels(name: str) -> dict[str, str]:
+    """Labels of every object of the server `name`."""
+    return {**selector_labels(name), "app.kubernetes.io/part-of": "gpu-platform", ENGINE_LABEL: VLLM.label}
+
+
+def selector_labels(name: str) -> dict[str, str]:
+    """Labels that select the pods; a Deployment's selector cannot change, so these are few."""
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "model-server"}
+
+
+def pod_spec(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
+    """The pod of a server that runs on one node."""
+    first = weight_containers(pod["image"], pod["weights"], token_variables(pod)) if "weights" in pod else []
+    return {
+        "serviceAccountName": name,
+        "automountServiceAccountToken": False,
+        # A Service named "vllm" would inject VLLM_PORT, which the engine reads as its own setting.
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": drain_of(pod).grace_period_seconds,
+        "securityContext": pod_security(),
+        "affinity": affinity(name, pod),
+        "topologySpreadConstraints": zone_spread(name),
+        "tolerations": tolerations(pod),
+        **({"initContainers": first} if first else {}),
+        "containers": [engine_container(name, engine, pod)],
+        "volumes": volumes(engine, pod),
+    }
+
+
+def drain_of(pod: ServingPodArgs) -> DrainBudget:
+    """The three numbers of a drain."""
+    return DrainBudget(pod["pre_stop_seconds"], pod["shutdown_timeout_seconds"])
+
+
+def pod_security() -> Spec:
+    """The pod's security context: the image's unprivileged user."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": VLLM.user,
+        "runAsGroup": VLLM.group,
+        "fsGroup": VLLM.group,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def tolerations(pod: ServingPodArgs) -> list[Spec]:
+    """The taint of every GPU node, and those of the pod's pools."""
+    return [
+        {"key": GPU_TAINT, "operator": "Exists", "effect": "NoSchedule"},
+        *({"operator": "Equal", **toleration} for toleration in pod.get("tolerations", [])),
+    ]
+
+
+def zone_spread(name: str) -> list[Spec]:
+    """Spread over zones where GPUs are to be had in several."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": "topology.kubernetes.io/zone",
+            "whenUnsatisfiable": "ScheduleAnyway",  # GPUs are often to be had in one zone only
+            "labelSelector": {"matchLabels": selector_labels(name)},
+        }
+    ]
+
+
+def node_affinity(pod: ServingPodArgs) -> Spec:
+    """The pools a server may run on, and whether on spot."""
+    where = [{"key": NODEPOOL_LABEL, "operator": "In", "values": list(pod["node_pools"])}]
+    if not pod["spot_allowed"]:
+        where.append({"key": CAPACITY_TYPE_LABEL, "operator": "NotIn", "values": ["spot"]})
+    return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": where}]}}
+
+
+def affinity(name: str, pod: ServingPodArgs) -> Spec:
+    """Its pools, and replicas apart from each other."""
+    return {
+        "nodeAffinity": node_affinity(pod),
+        # Preferred: replicas apart, so that one node takes one of them; together rather than not at all.
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 100,
+                    "podAffinityTerm": {
+                        "topologyKey": "kubernetes.io/hostname",
+                        "labelSelector": {"matchLabels": selector_labels(name)},
+                    },
+                }
+            ]
+        },
+    }
+
+
+def engine_container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
+    """The container that serves."""
+    return {
+        "name": CONTAINER,
+        "image": pod["image"],
+        "args": engine_arguments(name, engine, pod),
+        "env": engine_variables(engine, pod),
+        "ports": [{"name": "http", "containerPort": VLLM.port, "protocol": "TCP"}],
+        "resources": resources(engine, pod),
+        **probes(pod),
+        # Endpoints go while this sleeps; the engine itself stays healthy and would abort what came after SIGTERM.
+        "lifecycle": {"preStop": {"sleep": {"seconds": pod["pre_stop_seconds"]}}},
+        "securityContext": container_security(),
+        "volumeMounts": mounts(engine, pod),
+    }
+
+
+def resources(engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
+    """Requests and limits of the engine's container."""
+    memory = f"{pod['memory_gib'] + shared_memory_gib(engine, pod)}Gi"
+    gpu, gpus = pod.get("gpu_resource", GPU_RESOURCE), str(gpus_of(engine))
+    return {
+        "requests": {
+            "cpu": str(pod["cpu"]),
+            "memory": memory,
+            "ephemeral-storage": f"{pod['cache_gib'] + _copy_gib(pod)}Gi",
+            gpu: gpus,
+        },
+        # No CPU limit: throttling the tokenizer and the scheduler of the engine costs GPU time.
+        "limits": {"memory": memory, gpu: gpus},
+    }
+
+
+def probes(pod: ServingPodArgs) -> Spec:
+    """Startup, readiness and liveness of a container with an HTTP server."""
+    health = {"httpGet": {"path": VLLM.health_path, "port": "http"}}
+    return {
+        # Loading takes minutes in which the port refuses connections: the startup probe alone covers them.
+        "startupProbe": {
+            **health,
+            "periodSeconds": PROBE_PERIOD_SECONDS,
+            "timeoutSeconds": 5,
+            "failureThreshold": StartupBudget(pod["startup_seconds"]).probe_failures,
+        },
+        "readinessProbe": {**health, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
+        # Slower to act than readiness: a busy engine is taken out of the endpoints long before it is restarted.
+        "livenessProbe": {**health, "periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 6},
+    }
+
+
+def container_security() -> Spec:
+    """The engine container's security context."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": False,  # vLLM does not document a read-only root; KServe's template agrees
+    }
+
+
+def mounts(engine: EngineOptionsArgs, pod: ServingPodArgs) -> list[Spec]:
+    """What the engine's container mounts; every name is one of `volumes`."""
+    return [
+        {"name": "cache", "mountPath": f"{VLLM.home}/.cache"},
+        *([{"name": "shared-memory", "mountPath": "/dev/shm"}] if shared_memory_gib(engine, pod) else []),
+        *(weight_mounts(pod["weights"]) if "weights" in pod else []),
+    ]
+
+
+def volumes(engine: EngineOptionsArgs, pod: ServingPodArgs) -> list[Spec]:
+    """Volumes of the pod."""
+    found: list[Spec] = [{"name": "cache", "emptyDir": {"sizeLimit": f"{pod['cache_gib']}Gi"}}]
+    if gib := shared_memory_gib(engine, pod):
+        # Workers of one server exchange tensors through it; a container's default is 64 MiB.
+        found.append({"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": f"{gib}Gi"}})
+    return [*found, *(weight_volumes(pod["weights"]) if "weights" in pod else [])]
+
+
+def shared_memory_gib(engine: EngineOptionsArgs, pod: ServingPodArgs) -> int:
+    """/dev/shm in GiB: where several GPUs work together."""
+    return pod["shared_memory_gib"] if gpus_of(engine) > 1 else 0
+
+
+def _copy_gib(pod: ServingPodArgs) -> int:
+    """Disk in GiB for a copy of the weights on the node."""
+    return pod["weights"]["cache"]["gib"] if "cache" in pod.get("weights", {}) else 0
