@@ -27,6 +27,7 @@ from components.storage.model_download import ModelDownload
 from components.storage.model_weights import ModelWeights
 from components.storage.mountpoint_volumes import MountpointVolumes
 from components.storage.weight_volumes import WeightVolumes
+from components.tenancy import ExternalSecrets, Tenancy
 
 NAME = "gpu-platform"
 
@@ -58,6 +59,8 @@ HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
     PlatformKey,
     PodIdentityRole,
     SriovFabric,
+    ExternalSecrets,
+    Tenancy,
 )
 
 

@@ -23,6 +23,7 @@ from stacks.fabric_layer import Fabric, add_fabric, deploy_fabric
 from stacks.foundation import Foundation, aws_settings, reach_of
 from stacks.partitioning_layer import deploy_partitioning, node_partition
 from stacks.storage_layer import deploy_storage
+from stacks.tenancy_layer import secret_operators
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def _controllers(cluster: Cluster) -> dict[str, pulumi.Resource]:
     """Controllers that are missing in the cluster; what they control waits for them and goes first."""
     settings = cluster.settings
     makers = {"karpenter": _karpenter, "aws-load-balancer-controller": _load_balancer_controller}
+    makers |= secret_operators(settings)
     return {name: make(cluster) for name, make in makers.items() if settings.installs(name)}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-from pulumi_kubernetes.core.v1 import ConfigMap, Namespace, PersistentVolume, PersistentVolumeClaim
+from pulumi_kubernetes.core.v1 import ConfigMap, PersistentVolume, PersistentVolumeClaim
 
 from components.storage.checkpoint_store import CheckpointStore, CheckpointStoreArgs
 from components.storage.local_model_cache import LocalModelCache
@@ -120,7 +120,7 @@ def _lustre_volume(store: LustreCheckpoints, cluster: "Cluster") -> pulumi.Resou
 
 def deploy_claims(
     cluster: "Cluster",
-    namespaces: Mapping[str, Namespace],
+    namespaces: Mapping[str, pulumi.Resource],
     tokens: Mapping[str, pulumi.Resource],
     platform: "PlatformLayer",
 ) -> dict[str, list[pulumi.Resource]]:
@@ -157,7 +157,7 @@ def _claims(
     gib: int,
     cluster: "Cluster",
     *,
-    there: Namespace,
+    there: pulumi.Resource,
     volumes: Mapping[str, pulumi.Resource],
 ) -> dict[str, PersistentVolumeClaim]:
     """Claims of one namespace: of the readers, and of the writer where it has one of its own."""
@@ -212,7 +212,7 @@ def _downloads(
 
 
 def _scripts(
-    store: NvmeCacheWeights, cluster: "Cluster", namespaces: Mapping[str, Namespace]
+    store: NvmeCacheWeights, cluster: "Cluster", namespaces: Mapping[str, pulumi.Resource]
 ) -> dict[str, pulumi.Resource]:
     """The script that fills local disks, in each namespace with servers of the store."""
     return {
@@ -227,7 +227,7 @@ def _scripts(
 
 
 def deploy_checkpoints(
-    cluster: "Cluster", namespaces: Mapping[str, Namespace], platform: "PlatformLayer"
+    cluster: "Cluster", namespaces: Mapping[str, pulumi.Resource], platform: "PlatformLayer"
 ) -> list[pulumi.Resource]:
     """Claims and scripts of checkpoint stores, in the namespaces of the jobs."""
     made: list[pulumi.Resource] = []

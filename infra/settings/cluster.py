@@ -132,6 +132,7 @@ class ClusterSettings(Settings):
             "aws-efa-k8s-device-plugin",
             "sriov-network-operator",
             "network-operator",
+            "external-secrets",
         ],
         ...,
     ] = (
