@@ -68,6 +68,17 @@ ENDPOINT_PICKER_IMAGE = f"ghcr.io/llm-d/llm-d-router-endpoint-picker:v{ENDPOINT_
 EXTERNAL_SECRETS = "1.3.2"  # chart and Go module github.com/external-secrets/external-secrets
 EXTERNAL_SECRETS_CHART = "oci://ghcr.io/external-secrets/charts/external-secrets"
 
+# KServe and what it stands on: the set that KServe 0.20.0 was tested with (kserve-deps.env of its Go module), but for
+# cert-manager, of which it names 1.17.0; 1.21.2 is the newest whose module can be had.
+KSERVE = "0.20.0"  # charts and images v0.20.0; Go module github.com/kserve/kserve holds charts, CRDs and templates
+KSERVE_CHARTS = "oci://ghcr.io/kserve/charts"
+CERT_MANAGER = "1.21.2"  # chart v1.21.2; Go module github.com/cert-manager/cert-manager holds the chart
+CERT_MANAGER_CHART = "oci://quay.io/jetstack/charts/cert-manager"
+KNATIVE = "1.21.1"  # the operator carries the manifests of Serving 1.21.1; both are v0.48.1 as Go modules
+KNATIVE_OPERATOR_CHART = "knative-operator"
+KNATIVE_OPERATOR_REPOSITORY = "https://knative.github.io/operator"
+KNATIVE_MODULE = "v0.48.1"
+
 # EKS add-ons by Kubernetes minor version. EKS refuses at creation what does not fit the minor version.
 # Sources: kube-proxy, coredns, vpc-cni and the Pod Identity agent of 1.36 as a live 1.36 cluster resolved them; the
 # others as seen pinned on live 1.35 clusters (public repositories, read 2026-11-21). `addons` in the settings
@@ -118,6 +129,9 @@ SIMULATOR_MODULES = {
     "github.com/envoyproxy/gateway": f"v{ENVOY_GATEWAY}",
     "github.com/envoyproxy/ai-gateway": f"v{AI_GATEWAY}",
     "sigs.k8s.io/lws": f"v{LWS}",
+    "github.com/kserve/kserve": f"v{KSERVE}",
+    "github.com/cert-manager/cert-manager": f"v{CERT_MANAGER}",
+    "knative.dev/operator": KNATIVE_MODULE,
 }
 
 # What the tests build: Go module -> version. The CLI is older than the SDK in requirements.txt, because it is the

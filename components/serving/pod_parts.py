@@ -1,6 +1,18 @@
 """The pod of a server, in parts, the same for every form of serving. Plain values in, dicts out."""
 
-from components.serving.engine_arguments import engine_arguments, engine_variables, gpus_of, token_variables
+import math
+
+from components.serving.compile_cache_spec import cache_mounts, cache_variables, cache_volumes
+from components.serving.engine_arguments import (
+    custom_variables,
+    engine_arguments,
+    engine_of,
+    engine_variables,
+    gpus_of,
+    home_of,
+    token_variables,
+)
+from components.serving.server_place import nodes_apart, priority, zone_constraints
 from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 from components.serving.weights_spec import weight_containers, weight_mounts, weight_volumes
 from components.specs import Spec
@@ -12,9 +24,10 @@ from infra.planning.startup import PROBE_PERIOD_SECONDS, StartupBudget
 CONTAINER = "engine"
 
 
-def object_labels(name: str) -> dict[str, str]:
-    """Labels of every object of the server `name`."""
-    return {**selector_labels(name), "app.kubernetes.io/part-of": "gpu-platform", ENGINE_LABEL: VLLM.label}
+def object_labels(name: str, engine: EngineOptionsArgs | None = None) -> dict[str, str]:
+    """Labels of every object of the server `name`; without options of its engine, which is then vLLM."""
+    label = engine_of(engine).label if engine else VLLM.label
+    return {**selector_labels(name), "app.kubernetes.io/part-of": "gpu-platform", ENGINE_LABEL: label}
 
 
 def selector_labels(name: str) -> dict[str, str]:
@@ -31,9 +44,10 @@ def pod_spec(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
         # A Service named "vllm" would inject VLLM_PORT, which the engine reads as its own setting.
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": drain_of(pod).grace_period_seconds,
-        "securityContext": pod_security(),
+        "securityContext": pod_security(engine),
         "affinity": affinity(name, pod),
-        "topologySpreadConstraints": zone_spread(name),
+        "topologySpreadConstraints": zone_spread(name, pod),
+        **priority(pod.get("place", {})),
         "tolerations": tolerations(pod),
         **({"initContainers": first} if first else {}),
         "containers": [engine_container(name, engine, pod)],
@@ -46,13 +60,17 @@ def drain_of(pod: ServingPodArgs) -> DrainBudget:
     return DrainBudget(pod["pre_stop_seconds"], pod["shutdown_timeout_seconds"])
 
 
-def pod_security() -> Spec:
-    """The pod's security context: the image's unprivileged user."""
+def pod_security(engine: EngineOptionsArgs | None = None) -> Spec:
+    """The pod's security context: the image's unprivileged user; without options of an engine, vLLM's."""
+    facts = engine_of(engine) if engine else VLLM
+    user, group = facts.user, facts.group
+    if engine and "run_as" in engine:
+        user, group = engine["run_as"]["user"], engine["run_as"]["group"]
     return {
         "runAsNonRoot": True,
-        "runAsUser": VLLM.user,
-        "runAsGroup": VLLM.group,
-        "fsGroup": VLLM.group,
+        "runAsUser": user,
+        "runAsGroup": group,
+        "fsGroup": group,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 
@@ -65,16 +83,9 @@ def tolerations(pod: ServingPodArgs) -> list[Spec]:
     ]
 
 
-def zone_spread(name: str) -> list[Spec]:
-    """Spread over zones where GPUs are to be had in several."""
-    return [
-        {
-            "maxSkew": 1,
-            "topologyKey": "topology.kubernetes.io/zone",
-            "whenUnsatisfiable": "ScheduleAnyway",  # GPUs are often to be had in one zone only
-            "labelSelector": {"matchLabels": selector_labels(name)},
-        }
-    ]
+def zone_spread(name: str, pod: ServingPodArgs | None = None) -> list[Spec]:
+    """Spread over zones where GPUs are to be had in several; without a pod's arguments, preferred."""
+    return zone_constraints(selector_labels(name), pod.get("place", {}) if pod else {})
 
 
 def node_affinity(pod: ServingPodArgs) -> Spec:
@@ -89,31 +100,26 @@ def affinity(name: str, pod: ServingPodArgs) -> Spec:
     """Its pools, and replicas apart from each other."""
     return {
         "nodeAffinity": node_affinity(pod),
-        # Preferred: replicas apart, so that one node takes one of them; together rather than not at all.
-        "podAntiAffinity": {
-            "preferredDuringSchedulingIgnoredDuringExecution": [
-                {
-                    "weight": 100,
-                    "podAffinityTerm": {
-                        "topologyKey": "kubernetes.io/hostname",
-                        "labelSelector": {"matchLabels": selector_labels(name)},
-                    },
-                }
-            ]
-        },
+        "podAntiAffinity": nodes_apart(selector_labels(name), pod.get("place", {})),
     }
 
 
 def engine_container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
     """The container that serves."""
+    facts = engine_of(engine)
+    metrics = [{"name": "metrics", "containerPort": facts.metrics_port, "protocol": "TCP"}]
     return {
         "name": CONTAINER,
         "image": pod["image"],
+        **({"command": list(facts.command)} if facts.command else {}),
         "args": engine_arguments(name, engine, pod),
-        "env": engine_variables(engine, pod),
-        "ports": [{"name": "http", "containerPort": VLLM.port, "protocol": "TCP"}],
+        "env": [*custom_variables(name, engine, pod), *engine_variables(engine, pod)],
+        "ports": [
+            {"name": "http", "containerPort": facts.port, "protocol": "TCP"},
+            *(metrics if facts.metrics_path and facts.metrics_port != facts.port else []),
+        ],
         "resources": resources(engine, pod),
-        **probes(pod),
+        **probes(pod, engine),
         # Endpoints go while this sleeps; the engine itself stays healthy and would abort what came after SIGTERM.
         "lifecycle": {"preStop": {"sleep": {"seconds": pod["pre_stop_seconds"]}}},
         "securityContext": container_security(),
@@ -137,20 +143,30 @@ def resources(engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
     }
 
 
-def probes(pod: ServingPodArgs) -> Spec:
-    """Startup, readiness and liveness of a container with an HTTP server."""
-    health = {"httpGet": {"path": VLLM.health_path, "port": "http"}}
+def probes(pod: ServingPodArgs, engine: EngineOptionsArgs | None = None) -> Spec:
+    """Startup, readiness and liveness of a container with an HTTP server; without options of an engine, vLLM's."""
+    facts = engine_of(engine) if engine else VLLM
     return {
         # Loading takes minutes in which the port refuses connections: the startup probe alone covers them.
         "startupProbe": {
-            **health,
+            "httpGet": {"path": facts.start_path, "port": "http"},
             "periodSeconds": PROBE_PERIOD_SECONDS,
             "timeoutSeconds": 5,
             "failureThreshold": StartupBudget(pod["startup_seconds"]).probe_failures,
         },
-        "readinessProbe": {**health, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
+        "readinessProbe": {
+            "httpGet": {"path": facts.ready_path, "port": "http"},
+            "periodSeconds": 5,
+            "timeoutSeconds": 5,
+            "failureThreshold": 2,
+        },
         # Slower to act than readiness: a busy engine is taken out of the endpoints long before it is restarted.
-        "livenessProbe": {**health, "periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 6},
+        "livenessProbe": {
+            "httpGet": {"path": facts.live_path, "port": "http"},
+            "periodSeconds": 10,
+            "timeoutSeconds": 10,
+            "failureThreshold": 6,
+        },
     }
 
 
@@ -166,8 +182,9 @@ def container_security() -> Spec:
 def mounts(engine: EngineOptionsArgs, pod: ServingPodArgs) -> list[Spec]:
     """What the engine's container mounts; every name is one of `volumes`."""
     return [
-        {"name": "cache", "mountPath": f"{VLLM.home}/.cache"},
+        {"name": "cache", "mountPath": f"{home_of(engine)}/.cache"},
         *([{"name": "shared-memory", "mountPath": "/dev/shm"}] if shared_memory_gib(engine, pod) else []),
+        *cache_mounts(pod.get("place", {})),
         *(weight_mounts(pod["weights"]) if "weights" in pod else []),
     ]
 
@@ -178,12 +195,17 @@ def volumes(engine: EngineOptionsArgs, pod: ServingPodArgs) -> list[Spec]:
     if gib := shared_memory_gib(engine, pod):
         # Workers of one server exchange tensors through it; a container's default is 64 MiB.
         found.append({"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": f"{gib}Gi"}})
+    found += cache_volumes(pod.get("place", {}))
     return [*found, *(weight_volumes(pod["weights"]) if "weights" in pod else [])]
 
 
 def shared_memory_gib(engine: EngineOptionsArgs, pod: ServingPodArgs) -> int:
-    """/dev/shm in GiB: where several GPUs work together."""
-    return pod["shared_memory_gib"] if gpus_of(engine) > 1 else 0
+    """/dev/shm in GiB: where several GPUs work together, and for KV blocks that vLLM keeps on the host.
+
+    vLLM maps them from a file in /dev/shm and fails where it has no room (v1/kv_offload/cpu/shared_offload_region.py).
+    """
+    offload = engine.get("kv_offload")
+    return (pod["shared_memory_gib"] if gpus_of(engine) > 1 else 0) + (math.ceil(offload["gib"]) if offload else 0)
 
 
 def _copy_gib(pod: ServingPodArgs) -> int:

@@ -46,7 +46,7 @@ def share_of(model: ModelSettings, pools: Sequence[NodePoolSettings], own: Seque
     """What a server of `model` asks for on `pools`, which checks have found to agree."""
     pool = pools[0] if pools else None
     if pool is None or pool.partition is None:
-        return Share(GPU_RESOURCE, model.tensor_parallel, model.tensor_parallel)
+        return Share(GPU_RESOURCE, model.gpus, model.gpus)
     found = mig_of(pool, own)
     if found is None:
         return Share(GPU_RESOURCE, 1, 1 / pool.partition.replicas)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from infra.planning.host_share import cache_gib, host_share
 from infra.planning.quota import Ask
 from infra.planning.weights import claim_gib
+from infra.settings.engine_options import offloaded_gib
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
@@ -46,7 +47,9 @@ def ask_of(
     share = share_of(model, pools, own)
     host = host_share([machine for pool in pools for machine in pool.candidates], share.gpus)
     store = storage.weights_store(model.weights)
-    shared = model.shared_memory_gib if model.tensor_parallel > 1 else 0
+    shared = model.shared_memory_gib if model.gpus > 1 else 0
+    if model.resources.memory_gib:
+        shared += offloaded_gib(model.engine_options)  # otherwise within the host's share
     size = model.known_checkpoint_gib or 0.0
     disk = cache_gib(size if store is None or isinstance(store, KserveCacheWeights) else 0)
     cpu = model.resources.cpu or host.cpu
@@ -98,7 +101,7 @@ def _is_known(model: ModelSettings, pools: Sequence[NodePoolSettings], own: Sequ
     """Whether it can be reckoned what a server of the model gets."""
     if not pools or len(pools) < len(set(model.node_pools)):
         return False
-    if not any(item.gpu_count >= model.tensor_parallel for pool in pools for item in pool.candidates):
+    if not any(item.gpu_count >= model.gpus for pool in pools for item in pool.candidates):
         return False
     first = pools[0].partition
     if first is None or first.mig is None:

@@ -82,11 +82,11 @@ def starts_of(settings: PlatformSettings) -> list[ModelStart]:
 def _start(model: ModelSettings, settings: PlatformSettings) -> ModelStart:
     pools = [pool for pool in settings.node_pools if pool.name in model.node_pools]
     machines = [machine for pool in pools for machine in pool.candidates]
-    machine = _leanest(machines, model.tensor_parallel)
+    machine = _leanest(machines, model.gpus)
     way = "soci" if all(pool.pulls_in_parallel for pool in pools) else "plain"
     images = {how: image(how) for how in IMAGE_WAYS}
     before = node() + images[way]
-    share = host_share(machines, model.tensor_parallel)
+    share = host_share(machines, model.gpus)
     load = Load(
         size_gib=model.known_checkpoint_gib or 0.0,
         tensor_parallel=model.tensor_parallel,

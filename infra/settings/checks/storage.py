@@ -153,7 +153,7 @@ def nvme_is_there(draft: Draft) -> Iterator[Problem]:
                 machine
                 for machine in pool.candidates
                 if machine.nvme_gb and machine.nvme_gb * 1e9 / 2**30 < size * 1.1 * max(
-                    1, machine.gpu_count // model.tensor_parallel
+                    1, machine.gpu_count // model.gpus
                 )
             ]  # fmt: skip
             if without:
@@ -163,7 +163,7 @@ def nvme_is_there(draft: Draft) -> Iterator[Problem]:
                     "name machines with NVMe (such as g6e, g6 or p5), or another store",
                 )  # fmt: skip
             elif small:
-                servers = max(1, small[0].gpu_count // model.tensor_parallel)
+                servers = max(1, small[0].gpu_count // model.gpus)
                 yield Problem(
                     f"models[{index}].weights",
                     f'"{store.name}": {servers} servers of {size:.0f} GiB on one {small[0].name}',
