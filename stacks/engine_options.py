@@ -9,6 +9,7 @@ from infra.planning.host_share import cache_gib, host_share
 from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.engine_options import CustomEngine, EngineOptions, offloaded_gib
 from infra.settings.slices import share_of
+from stacks.server_place import server_place
 from stacks.weights_of_models import TOKEN_KEY, TOKEN_SECRET, weights_args
 
 
@@ -22,6 +23,8 @@ def engine_options(model: ModelSettings, settings: PlatformSettings) -> EngineOp
     share = model.gpu_memory_utilization if model.engine == VLLM.name else model.engine_options.memory_fraction
     if share is not None:
         options["gpu_memory_utilization"] = share
+    if model.served_name:
+        options["served_name"] = model.served_name
     if model.revision:
         options["revision"] = model.revision
     if model.pipeline_parallel > 1:
@@ -92,6 +95,7 @@ def serving_pod(model: ModelSettings, settings: PlatformSettings) -> ServingPodA
         "cache_gib": cache_gib(0 if weights else model.known_checkpoint_gib or 0),
         "shared_memory_gib": model.shared_memory_gib,
     }
+    pod["place"] = server_place(model, pools)
     if weights:
         pod["weights"] = weights
     if devices.resource != GPU_RESOURCE:

@@ -16,6 +16,7 @@ class ModelShape:
     Attributes:
         model_id: Hugging Face repository.
         attention: GQA, MLA, MHA, or a description of a hybrid.
+        layers: decoder layers; pipeline parallelism cuts between them. None where not confirmed.
         attention_heads: query heads; tensor parallelism must divide them. None where not confirmed.
         kv_heads: key-value heads. None where not confirmed.
         max_context: longest context in tokens the checkpoint states. None where not confirmed.
@@ -25,6 +26,7 @@ class ModelShape:
     model_id: str
     architecture: str
     attention: str
+    layers: int | None
     attention_heads: int | None
     kv_heads: int | None
     max_context: int | None
@@ -44,6 +46,7 @@ def _shape(row: dict[str, str]) -> ModelShape:
         model_id=row["model_id"],
         architecture=row["architecture"],
         attention=row["attention"],
+        layers=_whole(row["layers"]),
         attention_heads=_whole(row["attention_heads"]),
         kv_heads=_whole(row["kv_heads"]),
         max_context=_whole(row["max_context"]),

@@ -1,12 +1,19 @@
 """Models to serve: which model, how it is cut over GPUs, where it may run and how it starts and stops."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StrictFloat
+from pydantic import AfterValidator, Field, StrictFloat, model_validator
 
+from infra.catalog.engines import VLLM, engine
+from infra.catalog.engines.records import ENGINE_NAMES, EngineName
 from infra.catalog.models import ModelShape, model_shapes
+from infra.planning.group_size import GroupSize
+from infra.settings.canary import CanarySettings
+from infra.settings.engine_options import CustomEngine, EngineOptions
 from infra.settings.gateway import ExposeSettings
+from infra.settings.kserve import KServeModelSettings
+from infra.settings.multi_node import GroupSettings
 from infra.settings.rollout import Rollout
 from infra.settings.server_pods import Clients, CompileCache, Spread
 from infra.settings.values import (
@@ -56,6 +63,11 @@ ModelName = Annotated[
 ]
 
 
+ServedName = Annotated[
+    str, AfterValidator(matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}", "a model's name as clients write it"))
+]
+
+
 class Drain(Settings):
     """How a server stops: three strictly nested numbers (see `infra/planning/drain.py`)."""
 
@@ -81,6 +93,8 @@ class ModelSettings(Settings):
 
     name: ObjectName
     """Name of the Deployment and the Service, and the model name in the API."""
+    served_name: ServedName | None = None
+    """Model name in the API, where it is not `name`."""
     model: ModelName
     """Hugging Face repository, or a path the image holds."""
     revision: str | None = None
@@ -95,10 +109,14 @@ class ModelSettings(Settings):
     """Store under storage.weights it loads from; none means that each server downloads into its own node."""
     namespace: DnsLabel = "models"
     """Namespace it runs in."""
-    engine: Literal["vllm"] = "vllm"
-    """Serving engine."""
-    image: Annotated[str, AfterValidator(_check_image)] = VLLM_IMAGE
-    """Engine image."""
+    engine: EngineName = "vllm"
+    """Serving engine. custom: an image of your own, described under `custom`."""
+    image: Annotated[str, AfterValidator(_check_image)] = VLLM.image
+    """Engine image. Default: the one whose version the engine table is of; custom has none."""
+    engine_options: EngineOptions = EngineOptions()
+    """What the engine is told beyond model and parallelism."""
+    custom: CustomEngine | None = None
+    """With engine custom: what the platform must know of the image."""
     traffic: Traffic
     """interactive: never on spot. interruptible: may run on spot and be asked again."""
     node_pools: tuple[ObjectName, ...] = Field(min_length=1)
@@ -107,6 +125,14 @@ class ModelSettings(Settings):
     """Servers at start."""
     tensor_parallel: Positive = 1
     """GPUs of one server, all on one node."""
+    nodes: Positive = 1
+    """Nodes of one server. More than 1: a LeaderWorkerSet of as many pods a server, each with an equal part of the GPUs,
+    in place of a Deployment."""
+    pipeline_parallel: Positive = 1
+    """Stages of one server, each with some of the layers; over several nodes this, or engineOptions.dataParallel, is a
+    multiple of `nodes`."""
+    group: GroupSettings = GroupSettings()
+    """Choices of a server with `nodes` above 1."""
     mig: str | None = None
     """MIG profile of one server, such as 3g.40gb. Default: the profile of its pools where they have only one."""
     max_model_len: Positive | None = None
@@ -120,6 +146,10 @@ class ModelSettings(Settings):
     """/dev/shm in GiB where tensorParallel > 1; counts as the container's memory. Default: vLLM's Kubernetes guide."""
     expose: ExposeSettings | None = None
     """A load balancer of its own, the simple choice beside `gateway`."""
+    kserve: KServeModelSettings | None = None
+    """KServe serves it instead of a Deployment of ours."""
+    canary: CanarySettings | None = None
+    """A second version that takes over step by step."""
     drain: Drain = Drain()
     """How it stops."""
     resources: Resources = Resources()
@@ -135,6 +165,24 @@ class ModelSettings(Settings):
     priority_class: ObjectName | None = None
     """PriorityClass of its pods, one that is there. Default: gpu-platform-interactive or gpu-platform-batch, as
     `traffic` says; where GPUs are short, an interactive server takes the place of a batch one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _image_of_engine(cls, raw: Any) -> Any:  # what pydantic was given, not yet looked at
+        """The table's image for the engine, where none is given; an unknown engine is said elsewhere."""
+        if isinstance(raw, dict) and "image" not in raw and raw.get("engine", VLLM.name) in ENGINE_NAMES:
+            return {**raw, "image": engine(raw.get("engine", VLLM.name)).image}
+        return raw
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one server on each of its nodes."""
+        return self.size.gpus_per_node
+
+    @property
+    def size(self) -> GroupSize:
+        """How one server is cut over GPUs and nodes."""
+        return GroupSize(self.nodes, self.tensor_parallel, self.pipeline_parallel, self.engine_options.data_parallel)
 
     @property
     def shape(self) -> ModelShape | None:

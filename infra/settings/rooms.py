@@ -31,7 +31,7 @@ def servers_of(
         # Names are unique within a namespace only.
         name=f"{model.namespace}/{model.name}",
         pools=tuple(pool.name for pool in usable),
-        count=model.replicas,
+        count=model.replicas * model.nodes,
         resource=share.resource,
         devices=share.count,
         cpu=model.resources.cpu or 0,
