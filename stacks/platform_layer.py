@@ -21,9 +21,12 @@ from infra.versions import (
 )
 from stacks.fabric_layer import Fabric, add_fabric, deploy_fabric
 from stacks.foundation import Foundation, aws_settings, reach_of
+from stacks.gateway_layer import deploy_gateway_operators
+from stacks.kserve_layer import deploy_kserve
 from stacks.partitioning_layer import deploy_partitioning, node_partition
+from stacks.server_place import deploy_priorities
 from stacks.storage_layer import deploy_storage
-from stacks.tenancy_layer import secret_operators
+from stacks.tenancy_layer import deploy_secret_operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,12 @@ class PlatformLayer:
         cpu_pool: the pool without GPUs.
         controllers: operators by their name in the settings.
         storage: volumes, storage classes and rights, by what they are of.
+        priorities: PriorityClasses by name.
         fabric: what pools and hybrid nodes have beyond the pod network.
         partitions: what divides GPUs, and what is told of it.
+        secrets: what brings secrets in from outside the cluster; only namespaces that have such a secret wait for it.
+        kserve: KServe and what it stands on, by their names in the settings.
+        gateway: the gateway's controllers and the namespace of its proxies.
     """
 
     pools: Mapping[str, GpuNodePool] = field(default_factory=dict)
@@ -70,14 +77,18 @@ class PlatformLayer:
     controllers: Mapping[str, pulumi.Resource] = field(default_factory=dict)
     fabric: Fabric = field(default_factory=Fabric)
     partitions: Sequence[pulumi.Resource] = ()
+    secrets: Sequence[pulumi.Resource] = ()
     storage: Mapping[str, pulumi.Resource] = field(default_factory=dict)
+    priorities: Mapping[str, pulumi.Resource] = field(default_factory=dict)
+    kserve: Mapping[str, pulumi.Resource] = field(default_factory=dict)
+    gateway: Sequence[pulumi.Resource] = ()
 
     @property
     def resources(self) -> list[pulumi.Resource]:
         """All of it."""
         cpu_pool = [self.cpu_pool] if self.cpu_pool else []
-        beside = [*self.fabric.resources, *self.partitions, *self.storage.values(), *cpu_pool]
-        return [*self.pools.values(), *self.controllers.values(), *beside]
+        beside = [*self.fabric.resources, *self.partitions, *self.storage.values(), *self.kserve.values(), *cpu_pool]
+        return [*self.pools.values(), *self.controllers.values(), *self.secrets, *self.priorities.values(), *self.gateway, *beside]
 
 
 def deploy_platform(cluster: Cluster) -> PlatformLayer:
@@ -87,6 +98,7 @@ def deploy_platform(cluster: Cluster) -> PlatformLayer:
     needs = [controllers["karpenter"]] if "karpenter" in controllers else []
     fabric = deploy_fabric(cluster, needs)
     partitions = deploy_partitioning(cluster, needs)
+    kserve = deploy_kserve(cluster)
     return PlatformLayer(
         pools={
             pool.name: GpuNodePool(
@@ -100,7 +112,11 @@ def deploy_platform(cluster: Cluster) -> PlatformLayer:
         controllers=controllers,
         fabric=fabric,
         partitions=partitions.made,
+        secrets=deploy_secret_operator(cluster),
         storage=deploy_storage(cluster),
+        priorities=deploy_priorities(cluster),
+        kserve=kserve,
+        gateway=deploy_gateway_operators(cluster, kserve),
     )
 
 
@@ -108,7 +124,6 @@ def _controllers(cluster: Cluster) -> dict[str, pulumi.Resource]:
     """Controllers that are missing in the cluster; what they control waits for them and goes first."""
     settings = cluster.settings
     makers = {"karpenter": _karpenter, "aws-load-balancer-controller": _load_balancer_controller}
-    makers |= secret_operators(settings)
     return {name: make(cluster) for name, make in makers.items() if settings.installs(name)}
 
 

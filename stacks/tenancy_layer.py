@@ -1,6 +1,6 @@
 """Namespaces and their tokens: a tenant's with all that belongs to it, any other as a bare namespace."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,13 +60,13 @@ def deploy_spaces(
         raise InputError(missing)
     options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=list(cluster.foundation.needs))
     gated = {model.namespace for model in settings.models if model.gated}
-    operator = [item for name, item in platform.controllers.items() if name == OPERATOR]
     namespaces: dict[str, pulumi.Resource] = {}
     tokens: dict[str, pulumi.Resource] = {}
     for name in sorted(_namespaces(settings)):
         tenant = tenant_named(name, settings.tenants)
         if tenant:
-            namespaces[name] = _tenancy(tenant, settings, stack, secrets, _after(options, operator))
+            needs = list(platform.secrets) if tenant.secrets.hugging_face_token else []
+            namespaces[name] = _tenancy(tenant, settings, stack, secrets, _after(options, needs))
         else:
             namespaces[name] = _namespace(name, stack, options)
         if name in gated:
@@ -75,9 +75,10 @@ def deploy_spaces(
     return Spaces(namespaces, tokens)
 
 
-def secret_operators(settings: PlatformSettings) -> dict[str, Callable[["Cluster"], pulumi.Resource]]:
-    """The operator that brings secrets in, where a tenant asks for it: how to make it, by its name in the settings."""
-    return {OPERATOR: _external_secrets} if _outside(settings) else {}
+def deploy_secret_operator(cluster: "Cluster") -> list[pulumi.Resource]:
+    """The operator that brings secrets in, where a tenant asks for it and it is not there."""
+    wanted = bool(_outside(cluster.settings)) and cluster.settings.installs(OPERATOR)
+    return [_external_secrets(cluster)] if wanted else []
 
 
 def tenancy_args(

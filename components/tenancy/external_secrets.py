@@ -65,7 +65,7 @@ class ExternalSecrets(pulumi.ComponentResource):
         space = Namespace(f"{name}-namespace", metadata=_namespace(), opts=pulumi.ResourceOptions(parent=self))
         needs: list[pulumi.Resource] = [self._release("crds", crd_values(), [space])]
         if "readers" in args:
-            needs.append(self._identity(args["readers"], space))
+            needs.append(self._identity(args["readers"]))
         operator = self._release("operator", operator_values(), needs)
         if "readers" in args:
             readers = args["readers"]
@@ -92,7 +92,7 @@ class ExternalSecrets(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
         )
 
-    def _identity(self, readers: SecretReadersArgs, space: Namespace) -> PodIdentityRole:
+    def _identity(self, readers: SecretReadersArgs) -> PodIdentityRole:
         place = AwsPlace(readers["partition"], readers["region"], readers["account_id"], readers["cluster_name"])
         return PodIdentityRole(
             f"{self._name}-identity",
@@ -106,7 +106,7 @@ class ExternalSecrets(pulumi.ComponentResource):
                 "policies": {"read": read_policy(place, readers["keys"])},
                 "tags": self._args.get("tags", {}),
             },
-            pulumi.ResourceOptions(parent=self, depends_on=[space]),
+            pulumi.ResourceOptions(parent=self),
         )
 
 

@@ -152,7 +152,7 @@ class Tenancy(pulumi.ComponentResource):
         space = Namespace(
             f"{name}-namespace",
             metadata=namespace_metadata(name, args),
-            opts=pulumi.ResourceOptions(parent=self, aliases=_as_before()),
+            opts=pulumi.ResourceOptions(parent=self, aliases=_as_before(f"{name}-namespace")),
         )
         self._inside = pulumi.ResourceOptions(parent=self, depends_on=[space])
         ResourceQuota(
@@ -194,14 +194,16 @@ class Tenancy(pulumi.ComponentResource):
                 f"{self._name}-{secret['name']}",
                 metadata=self._metadata(secret["name"]),
                 string_data={secret["key"]: secret["value"]},
-                opts=pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(aliases=_as_before())),
+                opts=pulumi.ResourceOptions.merge(
+                    self._inside, pulumi.ResourceOptions(aliases=_as_before(f"{self._name}-{secret['name']}"))
+                ),
             )
 
     def _metadata(self, name: str) -> Spec:
         return {"name": name, "namespace": self._name, "labels": object_labels(self._args)}
 
 
-def _as_before() -> list[pulumi.Alias]:
+def _as_before(name: str) -> list[pulumi.Alias]:
     """The resource of the same name that stood alone before its namespace had a tenant: it is taken over, not made
     anew, or everything in the namespace would go with it."""
-    return [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]
+    return [pulumi.Alias(name=name, parent=pulumi.ROOT_STACK_RESOURCE)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.conventions import NODEPOOL_LABEL
+from infra.conventions import NODEPOOL_LABEL, TEAM_LABEL
 from infra.plan import PlannedResource
 from infra.planning.destroy.requirement import Found, Requirement, metadata, ordered
 
@@ -32,6 +32,7 @@ class Controller:
 
 _KARPENTER = Controller("karpenter", "karpenter-crd", "karpenter")
 _LOAD_BALANCERS = Controller("aws-load-balancer-controller", "", "aws-load-balancer-controller")
+_SECRETS = Controller("external-secrets", "", "external-secrets")
 
 # Every API group of custom resources that this program makes.
 CONTROLLERS = {
@@ -39,7 +40,9 @@ CONTROLLERS = {
     "karpenter.k8s.aws": _KARPENTER,
     "sriovnetwork.openshift.io": Controller("sriov-network-operator-chart"),
     "mellanox.com": Controller("network-operator"),
-    "external-secrets.io": Controller("external-secrets"),
+    "serving.kserve.io": Controller("kserve-resources", "kserve-crd"),
+    "operator.knative.dev": Controller("knative-operator"),
+    "external-secrets.io": _SECRETS,
 }
 
 _SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
@@ -48,6 +51,7 @@ _SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 def rules(found: Found) -> Iterator[Requirement]:
     """Every requirement inside the cluster."""
     yield from _controllers(found)
+    yield from _stores(found)
     yield from _pools(found)
     yield from _namespaces(found)
     yield from _servers(found)
@@ -81,6 +85,16 @@ def _controllers(found: Found) -> Iterator[Requirement]:
         _ways_of_nodes(found),
         "its nodes drain, and tell of their interruption, until the last of them is gone",
     )
+
+
+def _stores(found: Found) -> Iterator[Requirement]:
+    """Secrets from outside the cluster: read through a store, by an operator whose CRDs are a release of its chart."""
+    secrets, stores = found.objects("ExternalSecret"), found.objects("ClusterSecretStore")
+    yield from ordered(secrets, stores, "it is read through the store")
+    operators = [item for item in found.releases(_SECRETS.chart) if item.inputs.get("name") == _SECRETS.chart]
+    identity = found.named("aws:eks/podIdentityAssociation:PodIdentityAssociation", "serviceAccount",
+                           _SECRETS.service_account)  # fmt: skip
+    yield from ordered(operators, identity, "it reads the store with these rights to the end")
 
 
 def _ways_of_nodes(found: Found) -> list[PlannedResource]:
@@ -119,6 +133,14 @@ def _namespaces(found: Found) -> Iterator[Requirement]:
         inside = [item for item in found.objects() if metadata(item, "namespace") == name]
         inside += [item for item in found.of("kubernetes:helm.sh/v3:Release") if item.inputs.get("namespace") == name]
         yield from ordered(inside, [namespace], "a namespace deletes what is in it, in no order")
+        bounds = [item for item in inside if TEAM_LABEL in _labels(item)]
+        others = [item for item in inside if item not in bounds]
+        yield from ordered(others, bounds, "a tenant's bounds and secrets hold while anything is in its namespace")
+
+
+def _labels(item: PlannedResource) -> dict[str, Any]:
+    given: Any = item.inputs.get("metadata")
+    return (given.get("labels") or {}) if isinstance(given, dict) else {}
 
 
 def _servers(found: Found) -> Iterator[Requirement]:
