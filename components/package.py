@@ -19,6 +19,10 @@ from components.partitioning import DraDriver, GpuOperator, GpuPartition, Partit
 from components.plain_numbers import whole_floats_as_ints
 from components.registry import ImageRegistry
 from components.serving import ModelServer
+from components.serving.cert_manager import CertManager
+from components.serving.knative_serving import KnativeServing
+from components.serving.kserve_model import KServeModel
+from components.serving.kserve_operator import KServeOperator
 from components.storage.checkpoint_store import CheckpointStore
 from components.storage.data_bucket import DataBucket
 from components.storage.local_model_cache import LocalModelCache
@@ -35,6 +39,7 @@ NAME = "gpu-platform"
 VERSION = "0.1.0"
 
 HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
+    CertManager,
     CpuNodePool,
     DraDriver,
     EfaFabric,
@@ -45,6 +50,9 @@ HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
     GpuPartition,
     ImageRegistry,
     KarpenterController,
+    KnativeServing,
+    KServeModel,
+    KServeOperator,
     LoadBalancerController,
     ModelServer,
     CheckpointStore,

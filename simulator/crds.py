@@ -75,6 +75,14 @@ SOURCES = (
         "aigateway.envoyproxy.io",
     ),
     CrdSource("lws", "sigs.k8s.io/lws", "config/crd/bases/*.yaml", "leaderworkerset.x-k8s.io"),
+    CrdSource("kserve", "github.com/kserve/kserve", "config/crd/full/**/serving.kserve.io_*.yaml", "serving.kserve.io"),
+    CrdSource("knative-operator", "knative.dev/operator", "config/crd/bases/*serving*.yaml", "operator.knative.dev"),
+    CrdSource(
+        "cert-manager",
+        "github.com/cert-manager/cert-manager",
+        "deploy/crds/cert-manager.io_*.yaml",
+        "cert-manager.io",
+    ),
 )
 # API groups without a Go module that could be had, and so without CRDs here: objects of them are left out, and said so.
 # Any other kind that the API server does not know stays an error. Tests hold these against ../shared/crds.

@@ -8,6 +8,7 @@ import pulumi
 from components.serving import ModelServer, ModelServerArgs
 from infra.settings import ModelSettings, PlatformSettings
 from stacks.engine_options import engine_options, serving_pod
+from stacks.kserve_layer import deploy_kserve_model
 from stacks.platform_layer import Cluster, PlatformLayer
 from stacks.storage_layer import deploy_checkpoints, deploy_claims
 from stacks.tenancy_layer import deploy_spaces
@@ -53,6 +54,9 @@ def deploy_workloads(
         needed += [platform.pools[name] for name in model.node_pools if name in platform.pools]
         needed += [tokens[model.namespace]] if model.gated else []
         needed += weights.get(f"{model.namespace}/{model.name}", [])
+        if model.kserve:
+            servers[model.name] = deploy_kserve_model(model, cluster, [*needed, *platform.kserve.values()])
+            continue
         servers[model.name] = ModelServer(
             model.name,
             model_server_args(model, settings),

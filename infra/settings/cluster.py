@@ -132,7 +132,11 @@ class ClusterSettings(Settings):
             "aws-efa-k8s-device-plugin",
             "sriov-network-operator",
             "network-operator",
+            "kserve",
+            "knative-operator",
+            "cert-manager",
             "external-secrets",
+            "envoy-gateway",
         ],
         ...,
     ] = (

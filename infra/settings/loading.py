@@ -209,6 +209,7 @@ def _whole(settings: PlatformSettings) -> Draft:
         fabric=settings.fabric,
         models=tuple(enumerate(settings.models)),
         gateway=settings.gateway,
+        kserve=settings.kserve,
         tenants=tuple(enumerate(settings.tenants)),
         storage=settings.storage,
         without_cpu_pool=settings.cpu_pool is None,

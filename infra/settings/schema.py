@@ -7,6 +7,7 @@ from infra.settings.cpu_pool import CpuPoolSettings
 from infra.settings.destroy import DestroySettings
 from infra.settings.fabric import FabricSettings
 from infra.settings.gateway import GatewaySettings
+from infra.settings.kserve import KServeSettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
@@ -53,6 +54,8 @@ class PlatformSettings(Settings):
     """Models to serve."""
     gateway: GatewaySettings | None = None
     """One way in before all models; none means that they are reached inside the cluster only, or by `expose`."""
+    kserve: KServeSettings = KServeSettings()
+    """What is chosen for KServe as a whole, where a model asks for it."""
     tenants: tuple[TenantSettings, ...] = ()
     """Teams and their namespaces. Once there is one, every namespace that something is served in must be a tenant's."""
 

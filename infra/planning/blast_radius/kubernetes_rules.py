@@ -125,6 +125,8 @@ _COMMAND = (
     ),
 )  # fmt: skip
 
+_KSERVE = "KServe 0.20.0, pkg/controller"
+
 KUBERNETES_RULES: Table = {
     "pulumi:providers:kubernetes": _PROVIDER,
     "kubernetes:helm.sh/v3:Release": _RELEASE,
@@ -139,6 +141,35 @@ KUBERNETES_RULES: Table = {
         "spec.selector spec.serviceName spec.volumeClaimTemplates spec.podManagementPolicy spec.revisionHistoryLimit",
         "spec.updateStrategy spec.minReadySeconds spec.persistentVolumeClaimRetentionPolicy",
     ),
+    "kubernetes:serving.kserve.io/v1beta1:InferenceService": object_rules(
+        Rule(
+            at("metadata.annotations"),
+            Effect.REPLACE,
+            "KServe refuses another deploymentMode; its other annotations roll the pods",
+            _KSERVE,
+            "serve the new mode under a new name and move the traffic",
+        ),
+        Rule(
+            at("spec.predictor.minReplicas", "spec.predictor.maxReplicas"),
+            Effect.SCALE,
+            "pods start or stop; the others stay",
+            _KSERVE,
+        ),
+        Rule(
+            at("spec.predictor.canaryTrafficPercent"), Effect.UPDATE, "only the shares of two revisions change", _KSERVE
+        ),
+        Rule(at("spec"), Effect.RESTART, "every server is exchanged, a new one first", _KSERVE),
+    ),
+    "kubernetes:serving.kserve.io/v1alpha2:LLMInferenceService": object_rules(
+        Rule(
+            at("spec.replicas", "spec.prefill.replicas"), Effect.SCALE, "pods start or stop; the others stay", _KSERVE
+        ),
+        Rule(at("spec.router"), Effect.UPDATE, "the endpoint picker is recreated; servers stay", _KSERVE),
+        Rule(at("spec"), Effect.RESTART, "every server is exchanged as its Deployment's strategy says", _KSERVE),
+    ),
+    "kubernetes:operator.knative.dev/v1beta1:KnativeServing": _in_place(
+        "the operator rolls Knative's own pods; revisions stay", "Knative operator v1.21.1", "spec"
+    ),
     "kubernetes:apps/v1:DaemonSet": _pods(
         "spec.template", "spec.selector", "spec.updateStrategy spec.minReadySeconds spec.revisionHistoryLimit"
     ),
@@ -152,6 +183,15 @@ KUBERNETES_RULES: Table = {
     "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": object_rules(
         Rule(at("roleRef"), Effect.REPLACE, "a binding's role cannot change", "Kubernetes documentation, RBAC"),
         Rule(at("subjects"), Effect.UPDATE, "rights change at once", "Kubernetes documentation, RBAC"),
+    ),
+    "kubernetes:scheduling.k8s.io/v1:PriorityClass": object_rules(
+        Rule(
+            at("value", "preemptionPolicy"),
+            Effect.REPLACE,
+            "the API server refuses another value: the class is made anew; pods keep the number they were made with",
+            "Kubernetes documentation, Pod Priority and Preemption",
+        ),
+        Rule(at("description", "globalDefault"), Effect.UPDATE, "holds for new pods", PROVIDER),
     ),
     "kubernetes:core/v1:ResourceQuota": _in_place(
         "holds for new objects; pods above it stay", "Kubernetes documentation, resource quotas", "spec"

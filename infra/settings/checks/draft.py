@@ -6,6 +6,7 @@ from infra.settings.cluster import ClusterSettings
 from infra.settings.destroy import DestroySettings
 from infra.settings.fabric import FabricSettings
 from infra.settings.gateway import GatewaySettings
+from infra.settings.kserve import KServeSettings
 from infra.settings.models import ModelSettings
 from infra.settings.network import NetworkSettings
 from infra.settings.node_pools import NodePoolSettings
@@ -39,6 +40,7 @@ class Draft:
     fabric: FabricSettings | None = None
     models: tuple[tuple[int, ModelSettings], ...] = ()
     gateway: GatewaySettings | None = None
+    kserve: KServeSettings | None = None
     tenants: tuple[tuple[int, TenantSettings], ...] = ()
     storage: StorageSettings | None = None
     without_cpu_pool: bool = False

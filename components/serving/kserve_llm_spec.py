@@ -1,0 +1,130 @@
+"""The shape of an LLMInferenceService (serving.kserve.io/v1alpha2): plain values in, specs out.
+
+KServe lays this over its own templates (LLMInferenceServiceConfig `kserve-config-llm-*`), container by container and
+mount by mount. Whatever those templates have wrong for us is therefore written out here. Read in KServe 0.20.0:
+pkg/controller/v1alpha2/llmisvc and charts/kserve-runtime-configs/files/llmisvcconfigs.
+"""
+
+from components.serving.engine_arguments import engine_arguments, token_variables
+from components.serving.kserve_args import KServeModelArgs, PrefillArgs
+from components.serving.pod_parts import engine_container, pod_spec
+from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
+from components.specs import Spec
+from infra.catalog.engines import VLLM
+from infra.conventions import ENGINE_LABEL
+
+# The template's container that serves.
+CONTAINER = "main"
+# Where KServe mounts a model (constants.DefaultModelLocalMountPath).
+MODEL_PATH = "/mnt/models"
+# With prefill apart, a proxy takes port 8000 of a decoding pod and calls the engine here (decode template).
+_DECODE_PORT = 8001
+_ROUTING_ANNOTATION = "serving.kserve.io/model-based-routing-enabled"
+# How prefill and decode servers pass KV caches (docs/samples/llmisvc/e2e-gpt-oss of KServe; the flag is vLLM's).
+_TRANSFER = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
+_SIDE_CHANNEL = "VLLM_NIXL_SIDE_CHANNEL_HOST"
+
+
+def llm_inference_service_spec(name: str, args: KServeModelArgs) -> Spec:
+    """`LLMInferenceService.spec`."""
+    pod, apart = args["pod"], "prefill" in args
+    return {
+        "model": _model(name, args),
+        "replicas": args["replicas"],
+        "parallelism": {"tensor": args["engine"]["tensor_parallel"]},
+        "labels": {ENGINE_LABEL: VLLM.label},
+        # Requests name the model as they name every other here; KServe's publishers/<namespace>/models/<name> would be
+        # a second name that the engine does not know.
+        "annotations": {_ROUTING_ANNOTATION: "false"},
+        # A store of ours is mounted as in every other form; KServe would fetch a second copy.
+        **({"storageInitializer": {"enabled": False}} if "weights" in pod else {}),
+        "template": _template(name, args["engine"], pod, port=_DECODE_PORT if apart else VLLM.port, apart=apart),
+        **({"prefill": _prefill(name, args["prefill"])} if apart else {}),
+        "router": _router(args),
+    }
+
+
+def model_uri(engine: EngineOptionsArgs, pod: ServingPodArgs) -> str:
+    """Where KServe is told that the model is.
+
+    hf://owner/model:revision is what KServe's initializer reads (python/storage/kserve_storage). A claim is named for
+    people: with the initializer off nothing reads it.
+    """
+    weights = pod.get("weights", {})
+    if "claim_name" in weights:
+        return f"pvc://{weights['claim_name']}/{weights['model'].rpartition('/')[2]}"
+    revision = f":{engine['revision']}" if "revision" in engine else ""
+    return f"hf://{engine['model']}{revision}"
+
+
+def _model(name: str, args: KServeModelArgs) -> Spec:
+    lora = args.get("lora")
+    model: Spec = {"uri": model_uri(args["engine"], args["pod"]), "name": name}
+    if lora:
+        limits = {"maxRank": lora.get("max_rank"), "maxAdapters": lora.get("max_adapters")}
+        model["lora"] = {
+            "adapters": [{"name": adapter["name"], "uri": adapter["uri"]} for adapter in lora["adapters"]],
+            **{key: value for key, value in limits.items() if value is not None},
+        }
+    return model
+
+
+def _prefill(name: str, prefill: PrefillArgs) -> Spec:
+    return {
+        "replicas": prefill["replicas"],
+        "parallelism": {"tensor": prefill["engine"]["tensor_parallel"]},
+        "labels": {ENGINE_LABEL: VLLM.label},
+        "template": _template(name, prefill["engine"], prefill["pod"], port=VLLM.port, apart=True),
+    }
+
+
+def _router(args: KServeModelArgs) -> Spec:
+    gateway = args.get("gateway")
+    router: Spec = {"scheduler": {"replicas": args.get("scheduler_replicas", 1)}}
+    if gateway:
+        router["gateway"] = {"refs": [{"name": gateway["name"], "namespace": gateway["namespace"]}]}
+        router["route"] = {}
+    return router
+
+
+def _template(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, *, port: int, apart: bool) -> Spec:
+    """A pod to lay over the template: all of ours, and nothing that would merge into nonsense."""
+    spec = pod_spec(name, engine, pod)
+    first = [*spec.get("initContainers", []), *_initializer(pod)]
+    kept = {key: value for key, value in spec.items() if key not in {"serviceAccountName", "initContainers"}}
+    if not apart:
+        # The proxy of a decoding pod acts under an account that KServe makes; elsewhere ours is enough.
+        kept["serviceAccountName"] = spec["serviceAccountName"]
+    # The proxy asks the Kubernetes API which pods it may call: this account's token is mounted.
+    kept["automountServiceAccountToken"] = apart and port == _DECODE_PORT
+    container = _container(name, engine, pod, port=port, apart=apart)
+    return {**kept, **({"initContainers": first} if first else {}), "containers": [container]}
+
+
+def _container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, *, port: int, apart: bool) -> Spec:
+    container = engine_container(name, engine, pod)
+    given = engine_arguments(name, engine, pod)
+    model = given[0] if "weights" in pod else MODEL_PATH
+    # KServe fetches the revision; a path has none.
+    flags = [flag for flag in given[1:] if not flag.startswith(f"{VLLM.revision_flag}=")]
+    # KServe's initializer downloads a gated model, so the engine has no use for the token.
+    variables = [variable for variable in container["env"] if variable not in token_variables(pod)]
+    side_channel = {"name": _SIDE_CHANNEL, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    return {
+        **container,
+        "name": CONTAINER,
+        # The template's command reckons the drain as if preStop were always 15 s (shutdownTimeout in
+        # config_merge.go): a longer preStop would let the kubelet kill before vLLM gives up.
+        "command": ["vllm", "serve"],
+        "args": [model, *flags, f"--port={port}", *([_TRANSFER] if apart else [])],
+        "env": [*variables, *([side_channel] if apart else [])],
+        "ports": [{"name": "http", "containerPort": port, "protocol": "TCP"}],
+        # The template says `exec`; `sleep` beside it would be two handlers of one hook, which the API server refuses.
+        "lifecycle": {"preStop": {"exec": {"command": ["/bin/sleep", str(pod["pre_stop_seconds"])]}}},
+    }
+
+
+def _initializer(pod: ServingPodArgs) -> list[Spec]:
+    """The token for KServe's initializer, which downloads a gated model in the engine's place."""
+    token = [] if "weights" in pod else token_variables(pod)
+    return [{"name": "storage-initializer", "env": token}] if token else []

@@ -1,0 +1,182 @@
+"""What a model that KServe serves may ask for: fields that its kind and mode read, numbers that fit."""
+
+from collections.abc import Iterator
+
+from infra.errors import Problem
+from infra.planning.kserve import HUGGING_FACE_DRAIN_SECONDS, longest_knative_drain, revision_timeout_seconds
+from infra.planning.kserve import KNATIVE_LONGEST_TIMEOUT_SECONDS as LONGEST
+from infra.settings.checks.draft import Draft
+from infra.settings.kserve import KServeModelSettings
+from infra.settings.models import ModelSettings
+
+_KNATIVE_ONLY = {
+    "min_replicas": ("minReplicas", "write `replicas` of the model"),
+    "max_replicas": ("maxReplicas", "write `replicas` of the model"),
+    "container_concurrency": ("containerConcurrency", "remove it; an engine has admission limits of its own"),
+}
+_LLM_ONLY = {"prefill": "prefill", "lora": "lora", "route": "route", "scheduler": "scheduler"}
+
+
+def _served(draft: Draft) -> Iterator[tuple[str, ModelSettings, KServeModelSettings]]:
+    for index, model in draft.models:
+        if model.kserve:
+            yield f"models[{index}].kserve", model, model.kserve
+
+
+def mode_is_written(draft: Draft) -> Iterator[Problem]:
+    """KServe's chart defaults to Knative, its code to Standard: a mode that nobody wrote is a surprise."""
+    for path, _, kserve in _served(draft):
+        if kserve.kind == "InferenceService" and kserve.mode is None:
+            yield Problem(
+                f"{path}.mode",
+                "nothing",
+                "Standard or Knative: KServe's chart and KServe's code have different defaults",
+                "write mode: Standard",
+            )
+        if kserve.kind == "LLMInferenceService" and kserve.mode is not None:
+            yield Problem(
+                f"{path}.mode",
+                f'"{kserve.mode}"',
+                "nothing: an LLMInferenceService has no mode",
+                "remove it, or write kind: InferenceService",
+            )
+
+
+def canary_is_read(draft: Draft) -> Iterator[Problem]:
+    """Only the Knative reconciler reads the field (KServe 0.20.0, reconcilers/knative/ksvc_reconciler.go)."""
+    for path, model, kserve in _served(draft):
+        share = kserve.canary_traffic_percent
+        if share is not None and not _on_knative(kserve):
+            where = f"mode {kserve.mode}" if kserve.mode else f"kind {kserve.kind}"
+            yield Problem(
+                f"{path}.canaryTrafficPercent",
+                f"{share} in {where}",
+                "this field in mode Knative only: elsewhere KServe ignores it, and every request meets the new version",
+                f"write mode: Knative, or serve the new version as a model beside {model.name} and give it"
+                f" {share} of 100 by the weights of a gateway route",
+            )
+
+
+def fields_are_read(draft: Draft) -> Iterator[Problem]:
+    """Everything else that one kind or mode reads and the other ignores."""
+    for path, _, kserve in _served(draft):
+        for field, (key, instead) in _KNATIVE_ONLY.items():
+            value = getattr(kserve, field)
+            if value is not None and not _on_knative(kserve):
+                yield Problem(f"{path}.{key}", str(value), "this field in mode Knative only", instead)
+        if kserve.kind == "LLMInferenceService":
+            if kserve.runtime is not None:
+                accepted = "nothing: an LLMInferenceService has no runtime, its pods run the model's engine"
+                yield Problem(f"{path}.runtime", f'"{kserve.runtime}"', accepted, "remove it")
+            continue
+        for field, key in _LLM_ONLY.items():
+            if field in kserve.model_fields_set:
+                yield Problem(
+                    f"{path}.{key}",
+                    "given with kind InferenceService",
+                    "this field with kind LLMInferenceService only",
+                    "write kind: LLMInferenceService, or remove it",
+                )
+
+
+def engine_fits(draft: Draft) -> Iterator[Problem]:
+    """The server is one that the model's engine is."""
+    for path, model, kserve in _served(draft):
+        if kserve.kind == "LLMInferenceService" and model.engine != "vllm":
+            accepted = "kind InferenceService: the templates of an LLMInferenceService start vLLM"
+            yield Problem(f"{path}.kind", f'"{kserve.kind}" with engine {model.engine}', accepted, "write engine: vllm")
+        wanted = "vllm" if kserve.runtime == "huggingface" else kserve.runtime
+        if wanted and wanted != model.engine:
+            yield Problem(
+                f"{path}.runtime",
+                f'"{kserve.runtime}" with engine {model.engine}',
+                f"the model's engine, or huggingface with engine vllm ({kserve.runtime} runs {wanted})",
+                f"write engine: {wanted}, or remove runtime",
+            )
+        if kserve.runtime is None and kserve.kind == "InferenceService" and model.engine not in {"vllm", "tgi"}:
+            accepted = "engine vllm or tgi, the runtimes of KServe that are described here"
+            yield Problem(f"{path}.kind", f"engine {model.engine}", accepted, "remove kserve: a Deployment serves it")
+
+
+def replicas_in_order(draft: Draft) -> Iterator[Problem]:
+    for path, model, kserve in _served(draft):
+        least = model.replicas if kserve.min_replicas is None else kserve.min_replicas
+        most = kserve.max_replicas or max(model.replicas, 1)
+        if _on_knative(kserve) and least > most:
+            yield Problem(
+                f"{path}.maxReplicas", str(most), f"at least {least}, the fewest servers", f"write {least} or more"
+            )
+
+
+def revisions_outlive_requests(draft: Draft) -> Iterator[Problem]:
+    """Knative bounds a request and the end of a pod by one number, and caps that number."""
+    for index, model in draft.models:
+        kserve = model.kserve
+        if kserve and _on_knative(kserve):
+            timeout = revision_timeout_seconds(model.drain.shutdown_timeout_seconds)
+            if timeout > LONGEST:
+                longest = longest_knative_drain()
+                yield Problem(
+                    f"models[{index}].drain.shutdownTimeoutSeconds",
+                    f"{model.drain.shutdown_timeout_seconds}, which makes {timeout} s of a revision's time-out",
+                    f"at most {longest} in mode Knative, whose longest time-out is {LONGEST} s",
+                    f"write {longest}, or mode: Standard",
+                )
+
+
+def hugging_face_drains(draft: Draft) -> Iterator[Problem]:
+    """KServe's Python server gives running requests a fixed time; there is no flag for it."""
+    for index, model in draft.models:
+        wanted = model.drain.shutdown_timeout_seconds
+        if model.kserve and model.kserve.runtime == "huggingface" and wanted > HUGGING_FACE_DRAIN_SECONDS:
+            yield Problem(
+                f"models[{index}].drain.shutdownTimeoutSeconds",
+                str(wanted),
+                f"at most {HUGGING_FACE_DRAIN_SECONDS}: KServe's Hugging Face server cuts what still runs after that,"
+                " and has no setting for it",
+                f"write {HUGGING_FACE_DRAIN_SECONDS}, or runtime: vllm",
+            )
+
+
+def prefill_fits_node(draft: Draft) -> Iterator[Problem]:
+    """Tensor parallelism of a prefill server, as the model's own."""
+    for path, model, kserve in _served(draft):
+        cut = kserve.prefill.tensor_parallel if kserve.prefill else None
+        pools = draft.pools_of(model)
+        if not cut or len(pools) < len(set(model.node_pools)):
+            continue
+        largest = max(pool.largest_gpu_count for pool in pools)
+        heads = model.shape.attention_heads if model.shape else None
+        key = f"{path}.prefill.tensorParallel"
+        if cut > largest:
+            accepted = f"at most {largest}, the GPUs of the largest node of {', '.join(model.node_pools)}"
+            yield Problem(key, str(cut), accepted, f"write {largest}")
+        elif heads and heads % cut:
+            close = max(number for number in range(1, cut) if heads % number == 0)
+            yield Problem(key, str(cut), f"a divisor of the {heads} attention heads", f"write {close}")
+
+
+def routes_have_a_gateway(draft: Draft) -> Iterator[Problem]:
+    if draft.kserve is None or draft.kserve.gateway is not None:
+        return
+    for path, _, kserve in _served(draft):
+        if kserve.route:
+            accepted = "false, or a Gateway under kserve.gateway that the route can name"
+            yield Problem(f"{path}.route", "true", accepted, "add kserve: {gateway: {namespace: ..., name: ...}}")
+
+
+def adapters_can_be_had(draft: Draft) -> Iterator[Problem]:
+    """Adapters from the Hub come by KServe's initializer, which a model with a store of ours does without."""
+    for path, model, kserve in _served(draft):
+        for position, adapter in enumerate(kserve.lora.adapters if kserve.lora else ()):
+            if adapter.uri.startswith("hf://") and model.weights:
+                yield Problem(
+                    f"{path}.lora.adapters[{position}].uri",
+                    f'"{adapter.uri}" beside weights: {model.weights}',
+                    "pvc://claim/path: KServe downloads only where it also downloads the model",
+                    "put the adapter on a claim, or remove weights",
+                )
+
+
+def _on_knative(kserve: KServeModelSettings) -> bool:
+    return kserve.kind == "InferenceService" and kserve.mode == "Knative"
