@@ -14,7 +14,6 @@ from infra.settings.engine_options import CustomEngine, EngineOptions
 from infra.settings.gateway import ExposeSettings
 from infra.settings.kserve import KServeModelSettings
 from infra.settings.multi_node import GroupSettings
-from infra.settings.kserve import KServeModelSettings
 from infra.settings.rollout import Rollout
 from infra.settings.server_pods import Clients, CompileCache, Spread
 from infra.settings.values import (
@@ -151,8 +150,6 @@ class ModelSettings(Settings):
     """KServe serves it instead of a Deployment of ours."""
     canary: CanarySettings | None = None
     """A second version that takes over step by step."""
-    kserve: KServeModelSettings | None = None
-    """KServe serves it instead of a Deployment of ours."""
     drain: Drain = Drain()
     """How it stops."""
     resources: Resources = Resources()
