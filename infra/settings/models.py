@@ -126,8 +126,8 @@ class ModelSettings(Settings):
     tensor_parallel: Positive = 1
     """GPUs of one server, all on one node."""
     nodes: Positive = 1
-    """Nodes of one server. More than 1: a LeaderWorkerSet of as many pods a server, each with an equal part of the GPUs,
-    in place of a Deployment."""
+    """Nodes of one server. More than 1: a LeaderWorkerSet with as many pods a server, each with an equal part of its
+    GPUs, in place of a Deployment."""
     pipeline_parallel: Positive = 1
     """Stages of one server, each with some of the layers; over several nodes this, or engineOptions.dataParallel, is a
     multiple of `nodes`."""

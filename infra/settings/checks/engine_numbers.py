@@ -1,0 +1,259 @@
+"""Numbers of engine options: heads, GPUs, quantisation, adapters, drafts and memory that must fit."""
+
+from collections.abc import Iterator
+
+from infra.catalog.engines import CUSTOM, VLLM, flag_table, gpu_capability, least_capability
+from infra.catalog.instances import GpuInstanceType
+from infra.catalog.models import model_shapes
+from infra.errors import Problem
+from infra.planning.host_share import host_share
+from infra.settings.checks.draft import Draft
+from infra.settings.engine_options import offloaded_gib
+from infra.settings.models import ModelSettings
+from infra.settings.values import did_you_mean
+
+# Host memory that an engine needs beside KV blocks: interpreter, tokenizer, CUDA context, one shard while it loads.
+# Our choice, until it is measured.
+LEAST_HOST_GIB = 8
+
+# Methods of speculative decoding that look at the prompt alone (vLLM 0.33 config/speculative.py; SGLang 0.5.23).
+_WITHOUT_DRAFT = ("ngram", "ngram_gpu", "suffix", "mtp")
+_WITH_DRAFT = ("draft_model", "eagle", "eagle3", "standalone")
+
+# Stores that leave the files of a model repository to the user; the others hold a checkpoint.
+_OWN_FILES = ("storage-class", "oci-image")
+
+
+def parallel_divides_kv_heads(draft: Draft) -> Iterator[Problem]:
+    """KV heads are divided evenly over the GPUs, or each is copied to the same number of them."""
+    for index, model in draft.models:
+        shape, cut = model.shape, model.tensor_parallel
+        heads, of = (shape.kv_heads, shape.attention_heads) if shape else (None, None)
+        if shape is None or not heads or "MLA" in shape.attention or (of and of % cut):
+            continue  # with MLA every GPU holds the one latent head; query heads that do not divide are said elsewhere
+        if heads % cut and cut % heads:
+            good = [number for number in range(1, (of or heads) + 1) if not (of or number) % number]
+            good = [number for number in good if not heads % number or not number % heads]
+            nearest = min(good, key=lambda number: (abs(number - cut), number))
+            yield Problem(
+                f"models[{index}].tensorParallel",
+                str(cut),
+                f"a divisor or a multiple of the {heads} key-value heads of {model.shape_of or model.model}",
+                f"write {nearest}",
+            )
+
+
+def copies_fit_node(draft: Draft) -> Iterator[Problem]:
+    """Data parallel copies of one server stand on one node."""
+    for index, model in draft.models:
+        pools, copies = draft.pools_of(model), model.engine_options.data_parallel
+        if copies == 1 or model.nodes > 1 or len(pools) < len(set(model.node_pools)):
+            continue
+        largest = max(pools, key=lambda pool: pool.largest_gpu_count)
+        most = min(largest.largest_gpu_count, *(pool.limits.gpus for pool in pools))
+        if model.gpus > most >= model.tensor_parallel:
+            room = most // model.tensor_parallel
+            yield Problem(
+                f"models[{index}].engineOptions.dataParallel",
+                f"{copies} with tensorParallel {model.tensor_parallel}: {model.gpus} GPUs",
+                f"at most {most} GPUs: what the largest node of {', '.join(model.node_pools)} and limits hold",
+                f"write {room}" if room > 1 else "remove it, and write more replicas",
+            )
+
+
+def experts_need_gpus(draft: Draft) -> Iterator[Problem]:
+    """Experts can only be divided over several GPUs."""
+    for index, model in draft.models:
+        if model.engine_options.expert_parallel and model.size.gpus == 1:
+            yield Problem(
+                f"models[{index}].engineOptions.expertParallel",
+                "true on one GPU",
+                "true with tensorParallel or dataParallel above 1: experts are divided over the GPUs",
+                "remove it",
+            )
+
+
+def words_are_known(draft: Draft) -> Iterator[Problem]:
+    """Values that the engine's parser would refuse."""
+    asked = {
+        "quantization": ("--quantization", "--quantize"),
+        "kvCacheDtype": ("--kv-cache-dtype",),
+        "toolCallParser": ("--tool-call-parser",),
+        "reasoningParser": ("--reasoning-parser",),
+        "maxLoraRank": ("--max-lora-rank",),
+        "speculative.method": ("--spec-method",),
+    }
+    for index, model in draft.models:
+        if model.engine == CUSTOM.name:
+            continue
+        table, options = flag_table(model.engine), model.engine_options
+        given = {
+            "quantization": options.quantization,
+            "kvCacheDtype": options.kv_cache_dtype,
+            "toolCallParser": options.tool_call_parser,
+            "reasoningParser": options.reasoning_parser,
+            "maxLoraRank": options.max_lora_rank,
+            "speculative.method": options.speculative.method if options.speculative else None,
+        }
+        for setting, value in given.items():
+            flag = next((found for name in asked[setting] if (found := table.find(name))), None)
+            if value is None or flag is None or not flag.choices or str(value) in flag.choices:
+                continue
+            mend = did_you_mean(str(value), flag.choices, f"write {_next_above(value, flag.choices)}")
+            yield Problem(
+                f"models[{index}].engineOptions.{setting}",
+                f'"{value}"' if isinstance(value, str) else str(value),
+                f"what {flag.name} of {table.engine} {table.version} takes: {', '.join(flag.choices)}",
+                mend if isinstance(value, str) else f"write {_next_above(value, flag.choices)}",
+            )
+
+
+def gpus_can_quantise(draft: Draft) -> Iterator[Problem]:
+    """An engine refuses a method on a GPU that is too old, after the node was started."""
+    for index, model in draft.models:
+        method = model.engine_options.quantization
+        least = least_capability(model.engine, method) if method else None
+        if least is None:
+            continue
+        able = {item.gpu: gpu_capability(item.gpu) for item in _machines(draft, model)}
+        old = {gpu: number for gpu, number in able.items() if number is not None and number < least}
+        if old:
+            found = ", ".join(f"{gpu} has {number / 10}" for gpu, number in sorted(old.items()))
+            yield Problem(
+                f"models[{index}].engineOptions.quantization",
+                f'"{method}" on {", ".join(model.node_pools)}: {found}',
+                f"GPUs of compute capability {least / 10} or newer, which {model.engine} asks for with {method}",
+                "name a pool with newer GPUs, or a method that these run, such as gptq or compressed-tensors",
+            )
+
+
+def adapters_fit(draft: Draft) -> Iterator[Problem]:
+    """LoRA adapters have names of their own and can be had."""
+    for index, model in draft.models:
+        options, path = model.engine_options, f"models[{index}].engineOptions"
+        if not options.lora_adapters:
+            for setting, value in (("maxLoras", options.max_loras), ("maxLoraRank", options.max_lora_rank)):
+                if value is not None:
+                    found = f"{value} without adapters"
+                    yield Problem(f"{path}.{setting}", found, "a value beside loraAdapters only", "remove it")
+        seen = {model.name}
+        for position, adapter in enumerate(options.lora_adapters):
+            place = f"{path}.loraAdapters[{position}]"
+            if adapter.name in seen:
+                accepted = "a name that neither the model nor another adapter has: requests choose by it"
+                yield Problem(f"{place}.name", f'"{adapter.name}"', accepted, "rename it")
+            seen.add(adapter.name)
+            if model.weights and not adapter.source.startswith("/"):
+                yield Problem(
+                    f"{place}.source",
+                    f'"{adapter.source}", a repository, with weights: {model.weights}',
+                    "a path: a server that mounts its weights asks the Hub for nothing",
+                    "put the adapter into the image or the store, or remove weights",
+                )
+
+
+def drafts_fit(draft: Draft) -> Iterator[Problem]:
+    """A draft model is named where the method has one, can be had, and reads as far as the model."""
+    for index, model in draft.models:
+        chosen = model.engine_options.speculative
+        if chosen is None:
+            continue
+        path, method = f"models[{index}].engineOptions.speculative", chosen.method.lower()
+        if chosen.model is None and method in _WITH_DRAFT:
+            yield Problem(f"{path}.model", "nothing", f"a draft model, which {chosen.method} needs", "name one")
+        if chosen.model is None:
+            continue
+        if method in _WITHOUT_DRAFT:
+            accepted = f"no draft model: {chosen.method} needs none"
+            yield Problem(f"{path}.model", f'"{chosen.model}"', accepted, "remove it, or write draft_model")
+        if model.weights and not chosen.model.startswith("/"):
+            yield Problem(
+                f"{path}.model",
+                f'"{chosen.model}", a repository, with weights: {model.weights}',
+                "a path: a server that mounts its weights asks the Hub for nothing",
+                "put the draft model into the image or the store, or remove weights",
+            )
+        shape = model_shapes().get(chosen.model)
+        wanted = model.max_model_len or (model.shape.max_context if model.shape else None)
+        if shape and shape.max_context and wanted and wanted > shape.max_context:
+            yield Problem(
+                f"{path}.model",
+                f"{chosen.model}, which reads {shape.max_context} tokens, beside maxModelLen {wanted}",
+                "a draft model that reads as far as the model",
+                f"write maxModelLen: {shape.max_context}, or name another draft model",
+            )
+
+
+def cache_fits_gpu(draft: Draft) -> Iterator[Problem]:
+    """A KV cache of a stated size fits the smallest GPU it may meet."""
+    for index, model in draft.models:
+        asked, machines = model.engine_options.kv_cache_memory_gib, _machines(draft, model)
+        sizes = [item.gpu_memory_mib / 1024 for item in machines if item.gpu_memory_mib]
+        if asked is None or not sizes or any(pool.partition for pool in draft.pools_of(model)):
+            continue
+        if asked >= min(sizes):
+            yield Problem(
+                f"models[{index}].engineOptions.kvCacheMemoryGib",
+                f"{asked} on a GPU with {min(sizes):.0f} GiB",
+                "less than the GPU's memory, with room for weights and activations",
+                "write what a server reported as vllm:cache_config_info, or remove it",
+            )
+
+
+def offload_fits_host(draft: Draft) -> Iterator[Problem]:
+    """KV blocks on the host lie in /dev/shm, which is part of the pod's memory and so of the node's."""
+    for index, model in draft.models:
+        offload, machines = offloaded_gib(model.engine_options), _machines(draft, model)
+        divided = any(pool.partition for pool in draft.pools_of(model))
+        if not offload or divided or not any(item.gpu_count >= model.gpus for item in machines):
+            continue
+        share = host_share(machines, model.gpus).memory_gib
+        base = model.resources.memory_gib or LEAST_HOST_GIB
+        if base + offload > share:
+            said = f"resources.memoryGib {base}" if model.resources.memory_gib else f"{base} GiB for the engine itself"
+            yield Problem(
+                f"models[{index}].engineOptions.kvOffload.gib",
+                str(model.engine_options.kv_offload.gib if model.engine_options.kv_offload else offload),
+                f"at most {max(0, share - base)} GiB: the server's share of its node is {share} GiB, less {said}",
+                f"write {share - base} or less" if share > base else "remove it, or name a pool with more memory",
+            )
+
+
+def files_fit_engine(draft: Draft) -> Iterator[Problem]:
+    """What lies in a store is what the engine loads, in a way the engine knows."""
+    stores = draft.storage.weights if draft.storage else ()
+    for index, model in draft.models:
+        kind = next((store.kind for store in stores if store.name == model.weights), None)
+        path = f"models[{index}]"
+        if kind == "s3-streamer" and model.engine != VLLM.name:
+            yield Problem(
+                f"{path}.weights",
+                f'"{model.weights}", a store of kind s3-streamer, with {model.engine}',
+                "vllm, whose loader and flags for it were read; of the others they were not confirmed",
+                "name a store that is mounted, such as efs, or write engine: vllm",
+            )
+        if model.engine != "triton-tensorrt-llm":
+            continue
+        if kind is not None and kind not in _OWN_FILES:
+            accepted = (
+                f"a store with files of your own ({' or '.join(_OWN_FILES)}), or none: Triton serves a model repository"
+            )
+            yield Problem(f"{path}.weights", f'"{model.weights}", of kind {kind}', accepted, "put the repository there")
+        if kind is None and not model.weights and not model.model.startswith("/"):
+            accepted = "a path in the image: Triton serves a model repository and downloads no checkpoint"
+            yield Problem(f"{path}.model", f'"{model.model}"', accepted, "write the path, such as /models")
+
+
+def _machines(draft: Draft, model: ModelSettings) -> list[GpuInstanceType]:
+    """What the model's pools may start; nothing where one of them is unknown or not valid."""
+    pools = draft.pools_of(model)
+    if not pools or len(pools) < len(set(model.node_pools)):
+        return []
+    return [machine for pool in pools for machine in pool.candidates]
+
+
+def _next_above(value: object, choices: tuple[str, ...]) -> str:
+    """The smallest choice that is not less than a number; the first one for a word."""
+    if isinstance(value, int):
+        return next((choice for choice in choices if int(choice) >= value), choices[-1])
+    return choices[0]

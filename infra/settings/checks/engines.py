@@ -1,0 +1,210 @@
+"""What is asked of an engine and what its version has: options, flags, image, and what was not confirmed."""
+
+import re
+from collections.abc import Iterator
+
+from infra.catalog.engines import CUSTOM, VLLM, Engine, argument_problems, engine, engines, flag_table
+from infra.catalog.engines.arguments import uses
+from infra.errors import Problem
+from infra.settings.checks.draft import Draft
+from infra.settings.models import ModelSettings
+
+# Flags that would put a secret into the pod's arguments, where whoever may read pods reads it.
+_SECRETS = re.compile(r"--(admin-)?api[-_]key|--hf[-_]token|--ngrok-authtoken|--ssl-keyfile-password")
+# A file that could say anything, which no check sees.
+_FILES = re.compile(r"--config|--extra_llm_api_options")
+_VERSION = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+(\.[0-9]+)?(\.?(post|rc)[0-9]+)?")
+_TABLE = "infra/catalog/data/engine_options.csv"
+
+
+def custom_is_described(draft: Draft) -> Iterator[Problem]:
+    """An engine of one's own is described, and only that one."""
+    for index, model in draft.models:
+        if model.engine == CUSTOM.name and model.custom is None:
+            yield Problem(
+                f"models[{index}].custom",
+                "nothing",
+                "port, startPath, readyPath and livePath of the image",
+                "add custom, or name an engine of the table",
+            )
+        if model.engine != CUSTOM.name and model.custom is not None:
+            yield Problem(
+                f"models[{index}].custom",
+                f'given with engine "{model.engine}"',
+                "custom only with engine: custom; the table knows the rest",
+                "remove it, or write engine: custom",
+            )
+
+
+def engine_has_options(draft: Draft) -> Iterator[Problem]:
+    """An option that the engine lacks would be dropped in silence."""
+    for index, model in draft.models:
+        facts = engine(model.engine)
+        for name in sorted(_asked(model)):
+            if not _has(facts, name):
+                setting = _setting(name)
+                yield Problem(
+                    f"models[{index}].{setting}",
+                    f"given with {facts.name}",
+                    _who_has(name, facts),
+                    f"remove {setting}" + (", or write it under custom.arguments" if facts is CUSTOM else ""),
+                )
+
+
+def memory_share_is_the_engines(draft: Draft) -> Iterator[Problem]:
+    """Each engine means something else by a share of memory; one number for all would be wrong for most."""
+    for index, model in draft.models:
+        path, is_vllm = f"models[{index}]", model.engine == VLLM.name
+        if not is_vllm and "gpu_memory_utilization" in model.model_fields_set:
+            yield Problem(
+                f"{path}.gpuMemoryUtilization",
+                f"given with {model.engine}",
+                "gpuMemoryUtilization with vllm only: a share of the whole memory for everything",
+                "write engineOptions.memoryFraction, in the meaning of that engine (docs/engines.md)",
+            )
+        if is_vllm and model.engine_options.memory_fraction is not None:
+            yield Problem(
+                f"{path}.engineOptions.memoryFraction",
+                f"{model.engine_options.memory_fraction} with vllm",
+                "memoryFraction with other engines; the share of vLLM is gpuMemoryUtilization",
+                f"write gpuMemoryUtilization: {model.engine_options.memory_fraction}",
+            )
+
+
+def doubts_are_accepted(draft: Draft) -> Iterator[Problem]:
+    """What was not confirmed is used only where the settings insist."""
+    for index, model in draft.models:
+        if model.engine == CUSTOM.name or model.engine_options.unconfirmed == "accept":
+            continue
+        facts = engine(model.engine)
+        given = {"image"} if model.image != facts.image else set()
+        given |= {"user", "home", "variables"} if model.engine_options.run_as else set()
+        doubts = list(facts.doubts(_asked(model) | _always(facts), frozenset(given)))
+        if doubts:
+            said = "; ".join(f"{doubt.what}: {doubt.why}" for doubt in doubts)
+            yield Problem(
+                f"models[{index}].engine",
+                f'"{facts.name}", of which {len(doubts)} facts were not confirmed',
+                f"vllm, or engineOptions.unconfirmed: accept. Not confirmed for {facts.version}: {said}",
+                "write engineOptions.unconfirmed: accept, and try one server before others depend on it",
+            )
+
+
+def image_is_the_engines(draft: Draft) -> Iterator[Problem]:
+    """The table is of one version: an image of another may lack a flag, and one of another engine all of them."""
+    for index, model in draft.models:
+        if model.engine == CUSTOM.name:
+            continue
+        facts = engine(model.engine)
+        repository, _, tag = _tagged(model.image)
+        others = {_tagged(other.image)[0].rpartition("/")[2]: other.name for other in engines().values()}
+        other = others.get(repository.rpartition("/")[2], facts.name)
+        if other != facts.name:
+            yield Problem(
+                f"models[{index}].image",
+                f'"{model.image}"',
+                f"an image of {facts.name}; this is one of {other}",
+                f"write engine: {other}, or an image of {facts.name} such as {facts.image}",
+            )
+            continue
+        found = _VERSION.search(tag)
+        if found and found[0] != facts.version and model.engine_options.unconfirmed == "refuse":
+            yield Problem(
+                f"models[{index}].image",
+                f'"{model.image}"',
+                f"an image of {facts.name} {facts.version}: flags, paths and metrics were read there",
+                f"write {facts.image}, or engineOptions.unconfirmed: accept",
+            )
+
+
+def extra_arguments_are_known(draft: Draft) -> Iterator[Problem]:
+    """A flag that the version does not know ends the server minutes after its node was paid for."""
+    for index, model in draft.models:
+        given, path = model.engine_options.extra_arguments, f"models[{index}].engineOptions.extraArguments"
+        if not given:
+            continue
+        if model.engine == CUSTOM.name:
+            yield Problem(
+                path, "given with custom", "arguments of an image of your own under custom.arguments", "move them"
+            )
+            continue
+        facts, table = engine(model.engine), flag_table(model.engine)
+        for problem in argument_problems(table, given):
+            yield Problem(f"{path}[{problem.index}]", problem.found, problem.accepted, problem.mend)
+        for use in uses(given):
+            flag = table.find(use.text)
+            if flag is not None:
+                yield from _not_here(f"{path}[{use.index}]", use.text, {flag.name, *flag.aliases}, facts, model)
+
+
+def _not_here(path: str, text: str, spellings: set[str], facts: Engine, model: ModelSettings) -> Iterator[Problem]:
+    """A flag of the version that still does not belong into extraArguments."""
+    shown = f'"{text}"'
+    if any(_SECRETS.fullmatch(name) for name in spellings):
+        accepted = "no secrets in arguments: whoever may read pods reads them"
+        yield Problem(path, shown, accepted, "remove it; callers are let in by the gateway")
+        return
+    if any(_FILES.fullmatch(name) for name in spellings):
+        accepted = "flags that can be checked; a file may say anything, and it is not in the pod"
+        yield Problem(path, shown, accepted, "write its flags here")
+        return
+    owned = [option for option in facts.options.values() if spellings & {option.flag}]
+    for option in owned[:1]:
+        if option.name == "trust_remote_code":
+            chosen = model.engine_options.trust_remote_code
+            said = {True: "which says so already", False: "which says no", None: "so that it is said once and plainly"}
+            yield Problem(
+                path,
+                shown,
+                f"engineOptions.trustRemoteCode, {said[chosen]}: code of the repository would run in the server",
+                "remove it, and write engineOptions.trustRemoteCode: true after you have read that code at a pinned"
+                " revision",
+            )
+        elif option.setting:
+            yield Problem(
+                path, shown, f"the setting {option.setting} of the model", f"remove it, and use {option.setting}"
+            )
+        else:
+            yield Problem(path, shown, "flags that the platform does not set itself", "remove it")
+
+
+def _asked(model: ModelSettings) -> frozenset[str]:
+    """Options that the settings ask for and that are lost where the engine has none of the name."""
+    asked = set(model.engine_options.used())
+    if model.engine != CUSTOM.name:
+        asked |= {"context"} if model.max_model_len else set()
+        asked |= {"revision"} if model.revision and not model.weights else set()
+    return frozenset(asked)
+
+
+def _always(facts: Engine) -> frozenset[str]:
+    """Options that every server is given."""
+    return frozenset({"tensor_parallel", "drain", "host", "port", "metrics", "served_name"} & set(facts.options))
+
+
+def _has(facts: Engine, name: str) -> bool:
+    # Where it can only be switched off, it is on.
+    return (
+        facts.has(name)
+        or (name == "prefix_caching" and facts.has("no_prefix_caching"))
+        or (name == "speculative" and facts.has("speculative_method"))
+    )
+
+
+def _setting(name: str) -> str:
+    """Where users set an option."""
+    rows = [facts.options[name].setting for facts in engines().values() if facts.has(name)]
+    return next(filter(None, rows), f"engineOptions.{name}")
+
+
+def _who_has(name: str, facts: Engine) -> str:
+    others = [other.name for other in engines().values() if _has(other, name)]
+    what = f"{facts.name} {facts.version}".strip()
+    return f"an option that {what} has; this one is known of: {', '.join(others)} ({_TABLE})"
+
+
+def _tagged(image: str) -> tuple[str, str, str]:
+    """Repository, colon and tag of an image; the digest is left out."""
+    name = image.partition("@")[0]
+    repository, colon, tag = name.rpartition(":")
+    return (repository, colon, tag) if colon and "/" not in tag else (name, "", "")
