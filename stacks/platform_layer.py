@@ -88,7 +88,8 @@ class PlatformLayer:
         """All of it."""
         cpu_pool = [self.cpu_pool] if self.cpu_pool else []
         beside = [*self.fabric.resources, *self.partitions, *self.storage.values(), *self.kserve.values(), *cpu_pool]
-        return [*self.pools.values(), *self.controllers.values(), *self.secrets, *self.priorities.values(), *self.gateway, *beside]
+        beside += [*self.secrets, *self.priorities.values(), *self.gateway]
+        return [*self.pools.values(), *self.controllers.values(), *beside]
 
 
 def deploy_platform(cluster: Cluster) -> PlatformLayer:

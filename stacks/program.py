@@ -33,7 +33,7 @@ def deploy(config: StackConfig, layers: tuple[Layer, ...] = LAYERS) -> None:
             outputs["nodePools"] = pulumi.Output.all(*(pool.pool_name for pool in platform.pools.values()))
         if "workloads" in layers:
             workloads = deploy_workloads(cluster, config.holder_of("workloads"), config.secrets, platform)
-            made += [*workloads.servers.values(), *workloads.stores]
+            made += [*workloads.servers.values(), *workloads.stores, *workloads.ways_in]
             urls = {name: server.url for name, server in workloads.servers.items()}
             outputs["modelUrls"] = pulumi.Output.all(**urls)
     guard(config, foundation, platform, layers, made)

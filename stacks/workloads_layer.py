@@ -8,8 +8,11 @@ import pulumi
 from components.serving import ModelServer, ModelServerArgs
 from infra.settings import ModelSettings, PlatformSettings
 from stacks.engine_options import engine_options, serving_pod
+from stacks.exposure_layer import deploy_exposures
+from stacks.gateway_layer import deploy_gateway
 from stacks.kserve_layer import deploy_kserve_model
 from stacks.platform_layer import Cluster, PlatformLayer
+from stacks.server_place import clients_args, rollout_args
 from stacks.storage_layer import deploy_checkpoints, deploy_claims
 from stacks.tenancy_layer import deploy_spaces
 
@@ -21,10 +24,12 @@ class Workloads:
     Attributes:
         servers: model servers by name.
         stores: checkpoint stores.
+        ways_in: the gateway with its pickers, and load balancers of single models.
     """
 
     servers: Mapping[str, ModelServer]
     stores: tuple[pulumi.Resource, ...] = ()
+    ways_in: tuple[pulumi.Resource, ...] = ()
 
 
 def deploy_workloads(
@@ -51,6 +56,7 @@ def deploy_workloads(
     servers = {}
     for model in settings.models:
         needed: list[pulumi.Resource] = [namespaces[model.namespace], *platform.controllers.values()]
+        needed += platform.priorities.values()
         needed += [platform.pools[name] for name in model.node_pools if name in platform.pools]
         needed += [tokens[model.namespace]] if model.gated else []
         needed += weights.get(f"{model.namespace}/{model.name}", [])
@@ -62,7 +68,8 @@ def deploy_workloads(
             model_server_args(model, settings),
             pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=needed),
         )
-    return Workloads(servers, tuple(stores))
+    ways_in = [*deploy_gateway(cluster, namespaces, platform), *deploy_exposures(cluster, servers, platform)]
+    return Workloads(servers, tuple(stores), tuple(ways_in))
 
 
 def model_server_args(model: ModelSettings, settings: PlatformSettings) -> ModelServerArgs:
@@ -72,4 +79,6 @@ def model_server_args(model: ModelSettings, settings: PlatformSettings) -> Model
         "replicas": model.replicas,
         "engine": engine_options(model, settings),
         "pod": serving_pod(model, settings),
+        "rollout": rollout_args(model),
+        "clients": clients_args(model),
     }

@@ -137,6 +137,7 @@ class ClusterSettings(Settings):
             "cert-manager",
             "external-secrets",
             "envoy-gateway",
+            "lws",
         ],
         ...,
     ] = (

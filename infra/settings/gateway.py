@@ -269,6 +269,12 @@ class GatewaySettings(Settings):
     routes: tuple[RouteSettings, ...] = Field(min_length=1)
     """Ways to models."""
 
+    @model_validator(mode="after")
+    def _named_certificate(self) -> Self:
+        if self.tls and self.tls.issuer and not self.host_names:
+            raise invalid("hostNames beside tls.issuer: a certificate is for names", "add hostNames")
+        return self
+
 
 class ExposeSettings(Settings):
     """The simple choice: a load balancer for one model. It has no keys, no limits and no retries to switch off."""

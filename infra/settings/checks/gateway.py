@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infra.catalog.engines import engine
 from infra.errors import Problem
 from infra.planning.routes import (
     NLB_IDLE_DEFAULT_SECONDS,
@@ -14,10 +15,10 @@ from infra.settings.checks.draft import Draft
 from infra.settings.gateway import RouteSettings
 from infra.settings.gateway_routes import (
     can_pick,
-    has_own_scheduler,
     longest_generation,
     models_of,
     patience_of,
+    scales_by_requests,
     served_names,
 )
 from infra.settings.models import ModelSettings
@@ -164,6 +165,20 @@ def pickers_possible(draft: Draft) -> Iterator[Problem]:
         )
 
 
+def engines_speak_the_api(draft: Draft) -> Iterator[Problem]:
+    """The gateway reads requests and answers of the OpenAI API; Triton speaks another."""
+    models = _models(draft)
+    for index, route in _routes(draft):
+        for name in models_of(route):
+            if name in models and engine(models[name].engine).api not in ("", "openai"):
+                yield Problem(
+                    f"gateway.routes[{index}]",
+                    f"{name}, served by {models[name].engine} with the API of {engine(models[name].engine).api}",
+                    "models of engines with the API of OpenAI, of which the gateway reads name and tokens",
+                    "serve it by another engine, or give it a load balancer of its own (models[].expose)",
+                )
+
+
 def paths_lead_to_one_model(draft: Draft) -> Iterator[Problem]:
     """A route by path does not read the body, so it rewrites no name and counts no tokens."""
     for index, route in _routes(draft):
@@ -250,8 +265,8 @@ def long_contexts_fit(draft: Draft) -> Iterator[Problem]:
 def _why_not(route: RouteSettings, model: ModelSettings) -> str:
     if model.engine not in PICKER_ENGINES:
         return f"for the engine {model.engine}"
-    if has_own_scheduler(model):
-        return f"for {model.name}, which KServe serves behind its own"
+    if scales_by_requests(model):
+        return f"for {model.name}, whose requests Knative must see"
     if len(route.backends) > 1 or route.overflow:
         return f"to {len(route.backends) + (1 if route.overflow else 0)} models"
     return f'for the name "{route.match.model}", and {model.name} answers to {", ".join(served_names(model))}'

@@ -1,0 +1,209 @@
+"""The shape of routes: plain values in, specs of AIGatewayRoute, HTTPRoute and their policies out.
+
+A route by model or header is an AIGatewayRoute, which reads the model's name from the body; one by path is a plain
+HTTPRoute with exact paths. Sources: ai-gateway 1.0.0 api/v1beta1, gateway 1.8.1 api/v1alpha1, Gateway API 1.5.1.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from components.specs import Spec
+from infra.planning.routes import CLIENT_HEADER, GATEWAY_PATHS, HOP_MARGIN_SECONDS, MODEL_HEADER
+
+if TYPE_CHECKING:
+    from components.serving.gateway_args import GatewayRouteArgs, RouteBackendArgs, RouteLimitArgs
+
+# Where the AI gateway puts what a request cost, and our name for the sum.
+_COSTS, _TOKENS = "io.envoy.ai_gateway", "llm_total_token"
+# What a server answers before it has begun: too many requests, or a full queue. Trying another one repeats nothing.
+_REFUSALS = (429, 503)
+# How soon Envoy notices that a server has left: names of pods are asked for again. Well below preStop (15 s).
+DNS_REFRESH_SECONDS = 5
+REFUSED = "refused-paths"
+
+
+def backend_name(route: str, model: str) -> str:
+    """Name of the AIServiceBackend and the Backend of a route's model."""
+    return f"{route}-{model}"
+
+
+def endpoints_name(model: str) -> str:
+    """Name of the headless Service whose name resolves to every ready server."""
+    return f"{model}-endpoints"
+
+
+def endpoints_spec(selector: dict[str, str], port: int) -> Spec:
+    """`Service.spec` of it: no address of its own, so Envoy sees each server and balances by itself."""
+    return {
+        "type": "ClusterIP",
+        "clusterIP": "None",
+        "selector": dict(selector),
+        "ports": [{"name": "http", "port": port, "targetPort": port, "appProtocol": "http"}],
+    }
+
+
+def backend_spec(backend: "RouteBackendArgs") -> Spec:
+    """`Backend.spec`: the servers of a model by host name."""
+    return {"type": "Endpoints", "endpoints": [{"fqdn": {"hostname": backend["host"], "port": backend["port"]}}]}
+
+
+def ai_backend_spec(route: str, backend: "RouteBackendArgs") -> Spec:
+    """`AIServiceBackend.spec`: it speaks the API of OpenAI."""
+    name = backend_name(route, backend["model"])
+    reference = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": name}
+    return {"schema": {"name": "OpenAI"}, "backendRef": reference}
+
+
+def ai_route_spec(route: "GatewayRouteArgs", parent: Spec, host_names: list[str]) -> Spec:
+    """`AIGatewayRoute.spec` of a route by model or header."""
+    headers = [{"type": "Exact", "name": name, "value": value} for name, value in sorted(route["headers"].items())]
+    if route.get("model"):
+        headers.insert(0, {"type": "Exact", "name": MODEL_HEADER, "value": route["model"]})
+    if "pool" in route:
+        references: list[Spec] = [{**_POOL, "name": route["pool"]}]
+    else:
+        references = [
+            {
+                "name": backend_name(route["name"], backend["model"]),
+                "modelNameOverride": backend["model"],
+                "weight": backend["weight"],
+                "priority": backend["priority"],
+            }
+            for backend in route["backends"]
+        ]
+    spec: Spec = {
+        "parentRefs": [parent],
+        "rules": [
+            {
+                "matches": [{"headers": headers}],
+                "backendRefs": references,
+                "timeouts": {"request": f"{route['request_seconds']}s"},
+                "modelsOwnedBy": "gpu-platform",
+            }
+        ],
+        "llmRequestCosts": [{"metadataKey": _TOKENS, "type": "TotalToken"}],
+    }
+    return {**spec, "hostnames": host_names} if host_names else spec
+
+
+def path_route_spec(route: "GatewayRouteArgs", parent: Spec, host_names: list[str], paths: list[str]) -> Spec:
+    """`HTTPRoute.spec` of a route by path: one exact rule for each path that passes."""
+    headers = [{"type": "Exact", "name": name, "value": value} for name, value in sorted(route["headers"].items())]
+    (backend,) = route["backends"]
+    if "pool" in route:
+        reference: Spec = {**_POOL, "name": route["pool"]}
+    else:
+        reference = {"kind": "Service", "name": backend["service"], "port": backend["service_port"]}
+    spec: Spec = {
+        "parentRefs": [parent],
+        "rules": [
+            {
+                "matches": [
+                    {
+                        "path": {"type": "Exact", "value": f"{route['path']}{path}"},
+                        **({"headers": headers} if headers else {}),
+                    }
+                ],
+                "filters": [
+                    {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": path}}}
+                ],
+                "backendRefs": [reference],
+                "timeouts": {"request": f"{route['request_seconds']}s"},
+            }
+            for path in paths
+        ],
+    }
+    return {**spec, "hostnames": host_names} if host_names else spec
+
+
+def refused_paths_spec(parent: Spec, host_names: list[str], paths: list[str]) -> Spec | None:
+    """`HTTPRoute.spec` that answers 404 for paths which the AI gateway knows and the settings do not list.
+
+    An exact path wins over the prefix of an AIGatewayRoute, whatever headers that has (Gateway API, precedence).
+    """
+    refused = [path for path in GATEWAY_PATHS if path not in paths]
+    reference = {"group": "gateway.envoyproxy.io", "kind": "HTTPRouteFilter", "name": REFUSED}
+    if not refused:
+        return None
+    spec: Spec = {
+        "parentRefs": [parent],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "Exact", "value": path}} for path in refused],
+                "filters": [{"type": "ExtensionRef", "extensionRef": reference}],
+            }
+        ],
+    }
+    return {**spec, "hostnames": host_names} if host_names else spec
+
+
+def refused_filter_spec() -> Spec:
+    """`HTTPRouteFilter.spec`: the answer to those."""
+    body = {"type": "Inline", "inline": '{"error": {"message": "this path is not served here", "code": 404}}'}
+    return {"directResponse": {"statusCode": 404, "contentType": "application/json", "body": body}}
+
+
+def traffic_policy_spec(route: "GatewayRouteArgs", envoys: int, *, shared_store: bool) -> Spec:
+    """`BackendTrafficPolicy.spec`: how long, how many, and never the same generation twice.
+
+    Args:
+        envoys: proxies that count for themselves where there is no shared store.
+    """
+    seconds = route["request_seconds"]
+    policy: Spec = {
+        "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": route["name"]}],
+        "timeout": {"http": {"requestTimeout": f"{seconds}s", "streamIdleTimeout": f"{seconds + HOP_MARGIN_SECONDS}s"}},
+        "retry": _retries(route),
+        "connection": {"bufferLimit": "50Mi"},
+    }
+    if "pool" not in route:
+        policy["loadBalancer"] = {"type": "LeastRequest"}
+        policy["dns"] = {"dnsRefreshRate": f"{DNS_REFRESH_SECONDS}s", "respectDnsTtl": False}
+    if route.get("concurrent"):
+        # What is over the limit is refused at once: it would only wait here instead of in the engine's own queue.
+        policy["circuitBreaker"] = {"maxParallelRequests": route["concurrent"], "maxPendingRequests": 0}
+    limits = _rate_limit(route["limits"], envoys, shared_store=shared_store)
+    return {**policy, "rateLimit": limits} if limits else policy
+
+
+def _retries(route: "GatewayRouteArgs") -> Spec:
+    if all(backend["priority"] == 0 for backend in route["backends"]):
+        return {"numRetries": 0}
+    # Once, and only what was refused before it began: then the smaller model gets it.
+    return {
+        "numRetries": 1,
+        "numAttemptsPerPriority": 1,
+        "retryOn": {"triggers": ["connect-failure", "retriable-status-codes"], "httpStatusCodes": list(_REFUSALS)},
+    }
+
+
+def _rate_limit(limits: list["RouteLimitArgs"], envoys: int, *, shared_store: bool) -> Spec | None:
+    rules: list[Spec] = []
+    for limit in limits:
+        selectors = _selectors(limit)
+        if limit.get("requests_per_minute"):
+            # Each proxy alone grants its part of the whole, at least one.
+            granted = limit["requests_per_minute"] if shared_store else max(1, limit["requests_per_minute"] // envoys)
+            rules.append({**selectors, "limit": {"requests": granted, "unit": "Minute"}})
+        if limit.get("tokens_per_minute"):
+            # The answer's tokens are known when it is over: they count against the requests that come after it.
+            tokens = {"from": "Metadata", "metadata": {"namespace": _COSTS, "key": _TOKENS}}
+            cost = {"request": {"from": "Number", "number": 0}, "response": tokens}
+            rules.append(
+                {**selectors, "limit": {"requests": limit["tokens_per_minute"], "unit": "Minute"}, "cost": cost}
+            )
+    if not rules:
+        return None
+    return {"global": {"rules": rules}} if shared_store else {"local": {"rules": rules}}
+
+
+def _selectors(limit: "RouteLimitArgs") -> Spec:
+    clients = limit.get("clients", [])
+    if not clients:
+        return {}
+    pattern = "|".join(re.escape(client) for client in clients)
+    header = {"type": "RegularExpression", "name": CLIENT_HEADER, "value": f"^({pattern})$"}
+    return {"clientSelectors": [{"headers": [header]}]}
+
+
+_POOL = {"group": "inference.networking.k8s.io", "kind": "InferencePool"}
