@@ -106,7 +106,7 @@ def _container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, *, por
     given = engine_arguments(name, engine, pod)
     model = given[0] if "weights" in pod else MODEL_PATH
     # KServe fetches the revision; a path has none.
-    flags = [flag for flag in given[1:] if not flag.startswith(f"{VLLM.revision_flag}=")]
+    flags = [flag for flag in given[1:] if not flag.startswith(f"{VLLM.flag('revision')}=")]
     # KServe's initializer downloads a gated model, so the engine has no use for the token.
     variables = [variable for variable in container["env"] if variable not in token_variables(pod)]
     side_channel = {"name": _SIDE_CHANNEL, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}

@@ -47,7 +47,7 @@ def ask_of(
     share = share_of(model, pools, own)
     host = host_share([machine for pool in pools for machine in pool.candidates], share.gpus)
     store = storage.weights_store(model.weights)
-    shared = model.shared_memory_gib if model.gpus > 1 else 0
+    shared = model.shared_memory_gib if model.gpus > 1 or model.engine_options.kv_offload else 0
     if model.resources.memory_gib:
         shared += offloaded_gib(model.engine_options)  # otherwise within the host's share
     size = model.known_checkpoint_gib or 0.0

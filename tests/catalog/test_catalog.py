@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 
-from infra.catalog.engines import VLLM
 from infra.catalog.instances import GpuInstanceType, gpu_instance_types, gpu_names, instance_types_with
 from infra.catalog.models import model_shapes
 from infra.catalog.zones import ZONES_WITHOUT_CONTROL_PLANE, regions, zones_of, zones_offering
@@ -138,10 +137,3 @@ def test_the_size_of_a_checkpoint_is_listed_or_follows_from_its_parameters() -> 
     assert computed.checkpoint_gib is not None
     assert 25 < computed.checkpoint_gib < 31
     assert model_shapes()["mistralai/Mistral-Large-Instruct-2407"].checkpoint_gib is None
-
-
-def test_every_engine_fact_has_a_source() -> None:
-    assert "0.33" in VLLM.source
-    assert VLLM.user > 0
-    assert VLLM.health_path.startswith("/")
-    assert all(flag.startswith("--") for flag in (VLLM.drain_flag, VLLM.tensor_parallel_flag, VLLM.memory_flag))

@@ -40,7 +40,7 @@ def is_flag(argument: str) -> bool:
 def uses(arguments: Sequence[str]) -> Iterator[Use]:
     """The flags in a list of arguments, each with the words that follow it."""
     at = [index for index, argument in enumerate(arguments) if is_flag(argument)]
-    for index, end in zip(at, [*at[1:], len(arguments)], strict=True):
+    for index, end in zip(at, [*at[1:], len(arguments)], strict=False):
         text, equals, value = arguments[index].partition("=")
         following = tuple(arguments[index + 1 : end])
         yield Use(index, text, (value, *following) if equals else following, bool(equals))

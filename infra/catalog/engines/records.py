@@ -144,16 +144,6 @@ class Engine:
         """Value of the label `llm-d.ai/engine-type`, by which an endpoint picker chooses what metrics to read."""
         return self.name
 
-    # TEMPORARY
-    health_path = property(lambda self: self.ready_path)
-    tensor_parallel_flag = property(lambda self: self.flag("tensor_parallel"))
-    context_flag = property(lambda self: self.flag("context"))
-    memory_flag = property(lambda self: self.flag("memory_fraction"))
-    revision_flag = property(lambda self: self.flag("revision"))
-    served_name_flag = property(lambda self: self.flag("served_name"))
-    drain_flag = property(lambda self: self.flag("drain"))
-    source = property(lambda self: "; ".join(self.sources) + " 0.33")
-
     def has(self, option: str) -> bool:
         """Whether the engine has the option."""
         return option in self.options
