@@ -57,6 +57,14 @@ ENGINE_LABEL = "llm-d.ai/engine-type"
 GATEWAY_NAMESPACE = "gateway"
 MONITORING_NAMESPACE = "monitoring"
 
+# On pods in a model's own namespace that may call it: the model's name. Its NetworkPolicy lets them in.
+CLIENT_OF_LABEL = "gpu-platform/client-of"
+
+# On all pods of a server over several nodes: the model's name. And what the LeaderWorkerSet controller gives the pods of
+# one group (lws v0.9.0, api/leaderworkerset/v1).
+GROUP_LABEL = "gpu-platform/group"
+GROUP_KEY_LABEL = "leaderworkerset.sigs.k8s.io/group-key"
+
 # Environment variables of the delete hooks. What a hook must be given that is only known once the cluster exists:
 KUBECONFIG_VARIABLE = "GPU_PLATFORM_KUBECONFIG"
 VPC_VARIABLE = "GPU_PLATFORM_VPC"

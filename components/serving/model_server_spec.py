@@ -1,8 +1,12 @@
 """The shape of a model server's objects: plain values in, Kubernetes specs out."""
 
+import math
 from typing import TYPE_CHECKING
 
-from components.serving.pod_parts import object_labels, pod_spec, selector_labels
+from components.serving.engine_arguments import engine_of
+from components.serving.network_policy_spec import network_policy_spec
+from components.serving.place_args import RolloutArgs
+from components.serving.pod_parts import drain_of, object_labels, pod_spec, selector_labels
 from components.specs import Spec
 from infra.planning.startup import StartupBudget
 
@@ -17,14 +21,50 @@ def deployment_spec(name: str, args: "ModelServerArgs") -> Spec:
     return {
         "replicas": args["replicas"],
         "selector": {"matchLabels": selector_labels(name)},
-        # A new server is ready before an old one goes: capacity never falls during a rollout.
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "progressDeadlineSeconds": StartupBudget(args["pod"]["startup_seconds"]).rollout_seconds,
+        "strategy": strategy(_rollout(args)),
+        "progressDeadlineSeconds": step_seconds(args),
         "template": {
-            "metadata": {"labels": object_labels(name)},
+            "metadata": {"labels": object_labels(name, args["engine"])},
             "spec": pod_spec(name, args["engine"], args["pod"]),
         },
     }
+
+
+def strategy(rollout: RolloutArgs) -> Spec:
+    """`Deployment.spec.strategy`."""
+    at_once = rollout.get("at_once", 1)
+    if rollout["strategy"] == "recreate":
+        return {"type": "Recreate"}
+    if rollout["strategy"] == "replace":
+        return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": at_once, "maxSurge": 0}}
+    # A new server is ready before an old one goes: capacity never falls during a rollout.
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": at_once}}
+
+
+def step_seconds(args: "ModelServerArgs") -> int:
+    """How long a rollout may make no progress, in seconds: a node, a server, and first the end of the one before it
+    where that has the GPUs."""
+    waits = 0 if _rollout(args)["strategy"] == "surge" else drain_of(args["pod"]).grace_period_seconds
+    return StartupBudget(args["pod"]["startup_seconds"]).rollout_seconds + waits
+
+
+def rollout_seconds(args: "ModelServerArgs") -> int:
+    """How long a whole rollout may take, in seconds: servers are exchanged one after the other, or some at once."""
+    rollout = _rollout(args)
+    together = args["replicas"] if rollout["strategy"] == "recreate" else rollout.get("at_once", 1)
+    return step_seconds(args) * math.ceil(args["replicas"] / together)
+
+
+def _rollout(args: "ModelServerArgs") -> RolloutArgs:
+    surge: RolloutArgs = {"strategy": "surge"}
+    return args.get("rollout", surge)
+
+
+def policy_spec(name: str, args: "ModelServerArgs") -> Spec:
+    """`NetworkPolicy.spec`: who may reach the servers."""
+    facts = engine_of(args["engine"])
+    metrics = facts.metrics_port if facts.metrics_path else None
+    return network_policy_spec(name, selector_labels(name), args.get("clients", {}), facts.port, metrics)
 
 
 def service_spec(name: str) -> Spec:

@@ -106,14 +106,15 @@ def affinity(name: str, pod: ServingPodArgs) -> Spec:
 
 def engine_container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
     """The container that serves."""
-    facts = engine_of(engine)
+    facts, arguments = engine_of(engine), engine_arguments(name, engine, pod)
+    cache = cache_variables(facts.name, pod["image"], arguments, pod.get("place", {}))
     metrics = [{"name": "metrics", "containerPort": facts.metrics_port, "protocol": "TCP"}]
     return {
         "name": CONTAINER,
         "image": pod["image"],
         **({"command": list(facts.command)} if facts.command else {}),
-        "args": engine_arguments(name, engine, pod),
-        "env": [*custom_variables(name, engine, pod), *engine_variables(engine, pod)],
+        "args": arguments,
+        "env": [*custom_variables(name, engine, pod), *engine_variables(engine, pod), *cache],
         "ports": [
             {"name": "http", "containerPort": facts.port, "protocol": "TCP"},
             *(metrics if facts.metrics_path and facts.metrics_port != facts.port else []),
@@ -205,7 +206,8 @@ def shared_memory_gib(engine: EngineOptionsArgs, pod: ServingPodArgs) -> int:
     vLLM maps them from a file in /dev/shm and fails where it has no room (v1/kv_offload/cpu/shared_offload_region.py).
     """
     offload = engine.get("kv_offload")
-    return (pod["shared_memory_gib"] if gpus_of(engine) > 1 else 0) + (math.ceil(offload["gib"]) if offload else 0)
+    together = gpus_of(engine) > 1 or engine.get("nodes", 1) > 1 or offload is not None
+    return (pod["shared_memory_gib"] if together else 0) + (math.ceil(offload["gib"]) if offload else 0)
 
 
 def _copy_gib(pod: ServingPodArgs) -> int:
