@@ -9,7 +9,7 @@ from pulumi_kubernetes.core.v1 import Namespace, Secret
 
 from infra.conventions import GATEWAY_NAMESPACE, MIG_RESOURCE_PREFIX, MONITORING_NAMESPACE, STACK_LABEL
 from infra.errors import InputError
-from infra.settings import PlatformSettings
+from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.tenant_demand import downloads_itself
 from infra.settings.tenant_grants import grant_of, slices_of_pools
 from infra.settings.tenants import ExternalSecretSettings, TenantQuota, TenantSettings, tenant_named
@@ -27,6 +27,10 @@ OPERATOR = "external-secrets"
 
 # The ClusterSecretStore of the account's Secrets Manager, for tenants that name no other.
 STORE = "aws-secrets-manager"
+
+
+# Knative's activator and autoscaler, and Kourier's proxies where they have a namespace of their own.
+_KNATIVE = ("knative-serving", "kourier-system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,8 @@ def deploy_spaces(
 
 def deploy_secret_operator(cluster: "Cluster") -> list[pulumi.Resource]:
     """The operator that brings secrets in, where a tenant asks for it and it is not there."""
-    wanted = bool(_outside(cluster.settings)) and cluster.settings.installs(OPERATOR)
-    return [_external_secrets(cluster)] if wanted else []
+    wanted = bool(_outside(cluster.settings)) or _keys_from_outside(cluster.settings)
+    return [_external_secrets(cluster)] if wanted and cluster.settings.installs(OPERATOR) else []
 
 
 def tenancy_args(
@@ -101,7 +105,7 @@ def tenancy_args(
         "pod_security_version": f"v{settings.cluster.kubernetes_version}",
         "pod_security_reason": tenant.pod_security_reason,
         "access": [{"group": entry.group, "role": entry.role} for entry in tenant.access],
-        "allow_from": [GATEWAY_NAMESPACE, MONITORING_NAMESPACE, *tenant.allow_from],
+        "allow_from": [GATEWAY_NAMESPACE, MONITORING_NAMESPACE, *_knative(models), *tenant.allow_from],
         "downloads": tenant.downloads,
         "downloading_servers": [model.name for model in models if downloads_itself(model, settings.storage)],
         "pod_identity": settings.target != "local",
@@ -127,6 +131,11 @@ def _tenancy(
     from components.tenancy import Tenancy
 
     return Tenancy(tenant.name, tenancy_args(tenant, settings, stack, secrets), options)
+
+
+def _knative(models: list[ModelSettings]) -> list[str]:
+    """Where requests come from, and who counts them, in KServe's mode Knative."""
+    return list(_KNATIVE) if any(model.kserve and model.kserve.mode == "Knative" for model in models) else []
 
 
 def _quota(quota: TenantQuota, settings: PlatformSettings) -> "TenantQuotaArgs":
@@ -164,6 +173,12 @@ def _outside(settings: PlatformSettings) -> dict[str, ExternalSecretSettings]:
     """What comes from a store outside the cluster, by namespace."""
     found = {tenant.name: tenant.secrets.hugging_face_token for tenant in settings.tenants}
     return {name: token for name, token in found.items() if token}
+
+
+def _keys_from_outside(settings: PlatformSettings) -> bool:
+    """Whether the gateway's API keys come from a store, which is somebody else's."""
+    who = settings.gateway.authentication if settings.gateway else None
+    return bool(who and who.api_keys and who.api_keys.external)
 
 
 def _external_secrets(cluster: "Cluster") -> pulumi.Resource:

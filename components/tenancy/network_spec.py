@@ -18,8 +18,12 @@ _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
 _SPACE = "kubernetes.io/metadata.name"
 
-# LeaderWorkerSet's own label on the pods of a group (lws v0.9.0, api/leaderworkerset/v1).
-_GROUP = {"matchExpressions": [{"key": "leaderworkerset.sigs.k8s.io/name", "operator": "Exists"}]}
+# Pods with a policy of their own that says who may call them.
+_GUARDED = ("model-server", "model-follower")
+
+# Pods of others that ask the API server and cannot carry our label: KServe's endpoint picker (kserve v0.20.0,
+# pkg/constants), and the Job of a canary.
+_API_CLIENTS = ("llminferenceservice-router-scheduler", "canary-rollout")
 
 # Addresses that are not the internet's: RFC 1918, shared address space (RFC 6598, the pods' own in some clusters), and
 # link-local, where EC2's metadata service is.
@@ -37,16 +41,14 @@ def network_policies(args: "TenancyArgs") -> dict[str, Spec]:
         "dns": _egress({}, [_dns()]),
         "to-same-namespace": _egress({}, [{"to": [{"podSelector": {}}]}]),
         "from-same-namespace": _ingress(_but_model_servers(), [{"podSelector": {}}]),
-        "within-groups": _ingress(_GROUP, [{"podSelector": _GROUP}]),
         "from-namespaces": _ingress({}, [_namespaces(args["allow_from"])]) if args.get("allow_from") else None,
         "downloads": _downloads(_COMPONENT, ["model-download"]) if args.get("downloads") else None,
         "downloads-of-servers": _downloads(_NAME, args["downloading_servers"])
         if args.get("downloading_servers")
         else None,
-        "api-server": _egress(
-            {"matchLabels": {API_CLIENT_LABEL: "true"}},
-            # The Service of the API server and the control plane's interfaces have private addresses.
-            [{"to": [_block(cidr) for cidr in PRIVATE], "ports": [_tcp(443), _tcp(6443)]}],
+        "api-server": _api_server({"matchLabels": {API_CLIENT_LABEL: "true"}}),
+        "api-server-of-others": _api_server(
+            {"matchExpressions": [{"key": _COMPONENT, "operator": "In", "values": list(_API_CLIENTS)}]}
         ),
         "pod-identity": _egress({}, [{"to": [_block(_POD_IDENTITY)], "ports": [_tcp(80)]}])
         if args.get("pod_identity")
@@ -66,8 +68,13 @@ def _downloads(label: str, values: list[str]) -> Spec:
     return _egress({"matchExpressions": [chosen]}, [{"to": [anywhere], "ports": [_tcp(443)]}])
 
 
+def _api_server(pods: Spec) -> Spec:
+    """The Service of the API server and the control plane's interfaces have private addresses."""
+    return _egress(pods, [{"to": [_block(cidr) for cidr in PRIVATE], "ports": [_tcp(443), _tcp(6443)]}])
+
+
 def _but_model_servers() -> Spec:
-    return {"matchExpressions": [{"key": _COMPONENT, "operator": "NotIn", "values": ["model-server"]}]}
+    return {"matchExpressions": [{"key": _COMPONENT, "operator": "NotIn", "values": list(_GUARDED)}]}
 
 
 def _dns() -> Spec:

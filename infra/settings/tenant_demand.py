@@ -9,7 +9,9 @@ from decimal import Decimal
 from infra.planning.host_share import cache_gib, host_share
 from infra.planning.quota import Ask
 from infra.planning.weights import claim_gib
+from infra.settings.canary import canary_of
 from infra.settings.engine_options import offloaded_gib
+from infra.settings.gateway import EndpointPickerSettings
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
@@ -35,7 +37,8 @@ def asks_of(
     models: Iterable[ModelSettings], pools_of: PoolsOf, own: Sequence[MigLayoutSettings], storage: StorageSettings
 ) -> list[Ask]:
     """What these models ask for; one whose pools are not all known and valid is left out, which is said elsewhere."""
-    known = [model for model in models if _is_known(model, pools_of(model), own)]
+    forms = [form for model in models for form in _forms(model)]
+    known = [model for model in forms if _is_known(model, pools_of(model), own)]
     servers = [ask_of(model, pools_of(model), own, storage) for model in known]
     return [*servers, *_downloads(known, storage)]
 
@@ -47,9 +50,6 @@ def ask_of(
     share = share_of(model, pools, own)
     host = host_share([machine for pool in pools for machine in pool.candidates], share.gpus)
     store = storage.weights_store(model.weights)
-    shared = model.shared_memory_gib if model.gpus > 1 or model.engine_options.kv_offload else 0
-    if model.resources.memory_gib:
-        shared += offloaded_gib(model.engine_options)  # otherwise within the host's share
     size = model.known_checkpoint_gib or 0.0
     disk = cache_gib(size if store is None or isinstance(store, KserveCacheWeights) else 0)
     cpu = model.resources.cpu or host.cpu
@@ -58,16 +58,48 @@ def ask_of(
         cpu = max(cpu, _COPY_CPU)
     requests = {
         "cpu": Decimal(cpu),
-        "memory": Decimal(_GIB) * ((model.resources.memory_gib or host.memory_gib) + shared),
+        "memory": Decimal(_GIB) * _memory_gib(model, host.memory_gib),
         "ephemeral-storage": Decimal(_GIB) * disk,
         share.resource: Decimal(share.count),
     }
     return Ask(model.name, pods_at_most(model), requests)
 
 
+def pickers_of(models: Iterable[ModelSettings], picker: EndpointPickerSettings) -> list[Ask]:
+    """The gateway's endpoint pickers of these models, which stand in their namespace."""
+    requests = {"cpu": Decimal(picker.cpu), "memory": Decimal(_GIB) * picker.memory_gib}
+    return [Ask(f"the endpoint picker of {model.name}", picker.replicas, requests) for model in models]
+
+
 def pods_at_most(model: ModelSettings) -> int:
     """Pods of a model at once: its servers, and those that a rollout starts before old ones go."""
-    return model.replicas + (model.rollout.at_once if model.rollout.strategy == "surge" else 0)
+    surge = model.rollout.at_once if model.rollout.strategy == "surge" else 0
+    if model.kserve and model.kserve.mode == "Knative":
+        # The old revision serves until the new one is ready.
+        most = model.kserve.max_replicas or model.replicas
+        fewest = model.replicas if model.kserve.min_replicas is None else model.kserve.min_replicas
+        return most + max(1, fewest)
+    if model.kserve:
+        surge = 1
+    return model.nodes * (model.replicas + surge)
+
+
+def _forms(model: ModelSettings) -> Iterator[ModelSettings]:
+    """The model, its prefill servers, and a canary beside it: what has pods of its own."""
+    yield model
+    prefill = model.kserve.prefill if model.kserve else None
+    if prefill:
+        cut = {"tensor_parallel": prefill.tensor_parallel or model.tensor_parallel, "replicas": prefill.replicas}
+        yield model.model_copy(update={**cut, "name": f"{model.name} (prefill)"})
+    if model.canary and model.kserve is None:
+        yield canary_of(model)
+
+
+def _memory_gib(model: ModelSettings, share: int) -> int:
+    """Memory of one pod: its own or its share of the node, /dev/shm, and KV blocks on the host."""
+    offloaded = offloaded_gib(model.engine_options)
+    shared = model.shared_memory_gib if model.gpus > 1 or model.nodes > 1 or offloaded else 0
+    return shared + (model.resources.memory_gib + offloaded if model.resources.memory_gib else share)
 
 
 def downloads_itself(model: ModelSettings, storage: StorageSettings) -> bool:

@@ -7,9 +7,10 @@ from infra.conventions import GATEWAY_NAMESPACE, GPU_RESOURCE, MIG_RESOURCE_PREF
 from infra.errors import Problem
 from infra.planning.quota import Ask, Shortfall, shortfalls, shown, slice_resource, sums
 from infra.settings.checks.draft import Draft
+from infra.settings.gateway_routes import models_of, picked_models
 from infra.settings.models import ModelSettings
 from infra.settings.storage import StorageSettings
-from infra.settings.tenant_demand import asks_of, downloads_itself, fetching_store
+from infra.settings.tenant_demand import asks_of, downloads_itself, fetching_store, pickers_of
 from infra.settings.tenant_grants import devices_at_most, grant_of, slices_of_pools
 from infra.settings.tenants import TenantSettings
 from infra.settings.values import did_you_mean
@@ -68,7 +69,7 @@ def quotas_hold_models(draft: Draft) -> Iterator[Problem]:
     """A quota below what the models ask for leaves servers out, and only an event says so."""
     slices = slices_of_pools([pool for _, pool in draft.node_pools], draft.mig_layouts or ())
     for index, tenant, models in _tenants_with_models(draft):
-        asks = asks_of(models, draft.pools_of, draft.mig_layouts or (), draft.storage or StorageSettings())
+        asks = [*_asks(draft, models), *_pickers(draft, models)]
         for short in shortfalls(grant_of(tenant.quota, slices).hard, asks):
             yield _too_small(index, short)
 
@@ -139,7 +140,7 @@ def memory_within_default_range(draft: Draft) -> Iterator[Problem]:
         most = tenant.defaults.max_memory_gib
         if most is None:
             continue
-        asks = asks_of(models, draft.pools_of, draft.mig_layouts or (), draft.storage or StorageSettings())
+        asks = _asks(draft, models)
         worst = max(asks, key=lambda ask: ask.requests["memory"], default=None)
         if worst and worst.requests["memory"] > most * 2**30:
             need = shown("requests.memory", worst.requests["memory"])
@@ -156,7 +157,7 @@ def privileges_of_groups(draft: Draft) -> Iterator[Problem]:
     levels = {tenant.name: (index, tenant.pod_security) for index, tenant in draft.tenants}
     for position, model in draft.models:
         over_efa = [pool.name for pool in draft.pools_of(model) if pool.fabric == "efa"]
-        if _nodes(model) < 2 or not over_efa:
+        if model.nodes < 2 or model.group.transport != "efa" or not over_efa:
             continue
         if not draft.tenants and "tenants" not in draft.broken_areas:
             yield Problem(
@@ -171,7 +172,7 @@ def privileges_of_groups(draft: Draft) -> Iterator[Problem]:
             yield Problem(
                 f"tenants[{index}].podSecurity",
                 level,
-                f"privileged, because {model.name} runs over {_nodes(model)} nodes of {over_efa[0]}: pods of EFA add"
+                f"privileged, because {model.name} runs over {model.nodes} nodes of {over_efa[0]}: pods of EFA add"
                 " the capability IPC_LOCK, which neither restricted nor baseline allows",
                 "write podSecurity: privileged with podSecurityReason, in a namespace of its own",
             )
@@ -226,8 +227,19 @@ def stores_are_there(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def _nodes(model: ModelSettings) -> int:
-    return int(getattr(model, "nodes", 1))
+def _asks(draft: Draft, models: list[ModelSettings]) -> list[Ask]:
+    return asks_of(models, draft.pools_of, draft.mig_layouts or (), draft.storage or StorageSettings())
+
+
+def _pickers(draft: Draft, models: list[ModelSettings]) -> list[Ask]:
+    """Endpoint pickers in the models' namespace; none while a route names a model that is not there or not valid."""
+    if draft.gateway is None:
+        return []
+    everything = {model.name: model for _, model in draft.models}
+    if not {name for route in draft.gateway.routes for name in models_of(route)} <= set(everything):
+        return []
+    picked = picked_models(draft.gateway.routes, everything)
+    return pickers_of([model for model in models if model.name in picked], draft.gateway.endpoint_picker)
 
 
 def _tenants_with_models(draft: Draft) -> Iterator[tuple[int, TenantSettings, list[ModelSettings]]]:
