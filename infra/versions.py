@@ -112,6 +112,11 @@ TRITON_IMAGE = f"nvcr.io/nvidia/tritonserver:{TRITON}-trtllm-python-py3"
 TRTLLM = "1.2.1"  # newest on PyPI, 2026-11-21
 TRTLLM_IMAGE = f"nvcr.io/nvidia/tensorrt-llm/release:{TRTLLM}"
 
+# With libfabric and aws-ofi-nccl, without which NCCL does not find EFA and falls back to sockets; the plain image has
+# neither (vLLM 0.33 docker/Dockerfile.efa). The tag is what that version's publish-release-images.sh writes; whether it
+# was published could not be seen.
+VLLM_EFA_IMAGE = f"{VLLM_IMAGE}-efa"
+
 # Python and nothing else: what the download script needs. A mirror of the official image without Docker Hub's limits.
 DOWNLOAD_IMAGE = "public.ecr.aws/docker/library/python:3.12.11-slim-bookworm"
 
@@ -132,6 +137,7 @@ SIMULATOR_MODULES = {
     "github.com/kserve/kserve": f"v{KSERVE}",
     "github.com/cert-manager/cert-manager": f"v{CERT_MANAGER}",
     "knative.dev/operator": KNATIVE_MODULE,
+    "knative.dev/serving": KNATIVE_MODULE,
 }
 
 # What the tests build: Go module -> version. The CLI is older than the SDK in requirements.txt, because it is the

@@ -23,6 +23,7 @@ from stacks.fabric_layer import Fabric, add_fabric, deploy_fabric
 from stacks.foundation import Foundation, aws_settings, reach_of
 from stacks.gateway_layer import deploy_gateway_operators
 from stacks.kserve_layer import deploy_kserve
+from stacks.multi_node_layer import deploy_group_operator
 from stacks.partitioning_layer import deploy_partitioning, node_partition
 from stacks.server_place import deploy_priorities
 from stacks.storage_layer import deploy_storage
@@ -70,6 +71,7 @@ class PlatformLayer:
         secrets: what brings secrets in from outside the cluster; only namespaces that have such a secret wait for it.
         kserve: KServe and what it stands on, by their names in the settings.
         gateway: the gateway's controllers and the namespace of its proxies.
+        groups: what makes groups of pods; only servers over several nodes wait for it.
     """
 
     pools: Mapping[str, GpuNodePool] = field(default_factory=dict)
@@ -82,13 +84,14 @@ class PlatformLayer:
     priorities: Mapping[str, pulumi.Resource] = field(default_factory=dict)
     kserve: Mapping[str, pulumi.Resource] = field(default_factory=dict)
     gateway: Sequence[pulumi.Resource] = ()
+    groups: Sequence[pulumi.Resource] = ()
 
     @property
     def resources(self) -> list[pulumi.Resource]:
         """All of it."""
         cpu_pool = [self.cpu_pool] if self.cpu_pool else []
         beside = [*self.fabric.resources, *self.partitions, *self.storage.values(), *self.kserve.values(), *cpu_pool]
-        beside += [*self.secrets, *self.priorities.values(), *self.gateway]
+        beside += [*self.secrets, *self.priorities.values(), *self.gateway, *self.groups]
         return [*self.pools.values(), *self.controllers.values(), *beside]
 
 
@@ -118,6 +121,7 @@ def deploy_platform(cluster: Cluster) -> PlatformLayer:
         priorities=deploy_priorities(cluster),
         kserve=kserve,
         gateway=deploy_gateway_operators(cluster, kserve),
+        groups=deploy_group_operator(cluster),
     )
 
 

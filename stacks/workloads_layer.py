@@ -7,10 +7,12 @@ import pulumi
 
 from components.serving import ModelServer, ModelServerArgs
 from infra.settings import ModelSettings, PlatformSettings
+from stacks.canary_layer import deploy_canaries
 from stacks.engine_options import engine_options, serving_pod
 from stacks.exposure_layer import deploy_exposures
 from stacks.gateway_layer import deploy_gateway
 from stacks.kserve_layer import deploy_kserve_model
+from stacks.multi_node_layer import deploy_group
 from stacks.platform_layer import Cluster, PlatformLayer
 from stacks.server_place import clients_args, rollout_args
 from stacks.storage_layer import deploy_checkpoints, deploy_claims
@@ -24,7 +26,7 @@ class Workloads:
     Attributes:
         servers: model servers by name.
         stores: checkpoint stores.
-        ways_in: the gateway with its pickers, and load balancers of single models.
+        ways_in: the gateway with its pickers, load balancers of single models, and rollouts of canaries.
     """
 
     servers: Mapping[str, ModelServer]
@@ -63,12 +65,16 @@ def deploy_workloads(
         if model.kserve:
             servers[model.name] = deploy_kserve_model(model, cluster, [*needed, *platform.kserve.values()])
             continue
+        if model.nodes > 1:
+            servers[model.name] = deploy_group(model, cluster, [*needed, *platform.groups])
+            continue
         servers[model.name] = ModelServer(
             model.name,
             model_server_args(model, settings),
             pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=needed),
         )
-    ways_in = [*deploy_gateway(cluster, namespaces, platform), *deploy_exposures(cluster, servers, platform)]
+    ways_in = [*deploy_gateway(cluster, namespaces, servers, platform), *deploy_exposures(cluster, servers, platform)]
+    ways_in += deploy_canaries(cluster, servers, ways_in)
     return Workloads(servers, tuple(stores), tuple(ways_in))
 
 

@@ -78,6 +78,15 @@ def _deployment(inputs: Mapping[str, Any]) -> str:
     return f"{spec['replicas']} x {gpus} GPU, {model}, {str(container['image']).rpartition('/')[2]}"
 
 
+def _group_set(inputs: Mapping[str, Any]) -> str:
+    spec = inputs["spec"]
+    template = spec["leaderWorkerTemplate"]
+    container = template["leaderTemplate"]["spec"]["containers"][0]
+    gpus = container["resources"]["limits"].get(GPU_RESOURCE, "0")
+    image = str(container["image"]).rpartition("/")[2]
+    return f"{spec['replicas']} x {template['size']} nodes x {gpus} GPU, {container['args'][0]}, {image}"
+
+
 def _service(inputs: Mapping[str, Any]) -> str:
     return f"{inputs['spec']['type']}:{inputs['spec']['ports'][0]['port']}"
 
@@ -116,6 +125,7 @@ _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "NodeOverlay": _node_overlay,
     "SriovNetworkNodePolicy": _divided_card,
     "Deployment": _deployment,
+    "LeaderWorkerSet": _group_set,
     "Service": _service,
     "Release": _release,
     "Cluster": _cluster,

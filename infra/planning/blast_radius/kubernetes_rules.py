@@ -126,6 +126,7 @@ _COMMAND = (
 )  # fmt: skip
 
 _KSERVE = "KServe 0.20.0, pkg/controller"
+_LWS = "LeaderWorkerSet v0.9.0, pkg/controllers"
 
 KUBERNETES_RULES: Table = {
     "pulumi:providers:kubernetes": _PROVIDER,
@@ -166,6 +167,18 @@ KUBERNETES_RULES: Table = {
         ),
         Rule(at("spec.router"), Effect.UPDATE, "the endpoint picker is recreated; servers stay", _KSERVE),
         Rule(at("spec"), Effect.RESTART, "every server is exchanged as its Deployment's strategy says", _KSERVE),
+    ),
+    "kubernetes:leaderworkerset.x-k8s.io/v1:LeaderWorkerSet": object_rules(
+        Rule(at("spec.replicas"), Effect.SCALE, "groups start or stop; the others stay", _LWS),
+        Rule(
+            at("spec.leaderWorkerTemplate"),
+            Effect.RESTART,
+            "every group is exchanged whole, as fast as the strategy allows",
+            _LWS,
+            "change several things in one `up`: each change of the template is a rollout of its own",
+        ),
+        Rule(at("spec.networkConfig"), Effect.RESTART, "pods get other DNS names, so every group is exchanged", _LWS),
+        Rule(at("spec.rolloutStrategy", "spec.startupPolicy"), Effect.UPDATE, "only how the next groups start", _LWS),
     ),
     "kubernetes:operator.knative.dev/v1beta1:KnativeServing": _in_place(
         "the operator rolls Knative's own pods; revisions stay", "Knative operator v1.21.1", "spec"

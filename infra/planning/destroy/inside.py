@@ -43,9 +43,15 @@ CONTROLLERS = {
     "serving.kserve.io": Controller("kserve-resources", "kserve-crd"),
     "operator.knative.dev": Controller("knative-operator"),
     "external-secrets.io": _SECRETS,
+    "leaderworkerset.x-k8s.io": Controller("lws"),
+    "cert-manager.io": Controller("cert-manager"),
+    "gateway.networking.k8s.io": Controller("gateway-helm"),
+    "gateway.envoyproxy.io": Controller("gateway-helm"),
+    "aigateway.envoyproxy.io": Controller("ai-gateway-helm", "ai-gateway-crds-helm"),
+    "inference.networking.k8s.io": Controller("ai-gateway-helm"),
 }
 
-_SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+_SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "LeaderWorkerSet")
 
 
 def rules(found: Found) -> Iterator[Requirement]:
@@ -163,13 +169,21 @@ def _servers(found: Found) -> Iterator[Requirement]:
 
 def _pod(server: PlannedResource) -> dict[str, Any]:
     spec: Any = server.inputs["spec"]
-    pod: dict[str, Any] = spec["template"]["spec"]
+    pod: dict[str, Any] = _template(spec)["spec"]
     return pod
 
 
 def _pod_labels(server: PlannedResource) -> dict[str, Any]:
     spec: Any = server.inputs["spec"]
-    return dict(spec["template"].get("metadata", {}).get("labels", {}))
+    return dict(_template(spec).get("metadata", {}).get("labels", {}))
+
+
+def _template(spec: Any) -> dict[str, Any]:
+    """The pod template; of a LeaderWorkerSet that of its leaders, which Services lead to. Its workers use the same."""
+    if "leaderWorkerTemplate" not in spec:
+        return dict(spec["template"])
+    group = spec["leaderWorkerTemplate"]
+    return dict(group.get("leaderTemplate") or group["workerTemplate"])
 
 
 def _selector(service: PlannedResource) -> dict[str, Any]:

@@ -78,12 +78,23 @@ def _cron_job(body: Json) -> list[tuple[Json, int]]:
     return [] if body["spec"].get("suspend") else _job(body["spec"]["jobTemplate"])
 
 
+def _groups(body: Json) -> list[tuple[Json, int]]:
+    """Of a LeaderWorkerSet: a leader a group, and the rest of the group. Without a template of its own the leader has
+    that of the workers."""
+    spec = body["spec"]
+    template = spec["leaderWorkerTemplate"]
+    groups, size = int(spec.get("replicas", 1)), int(template.get("size", 1))
+    workers = template["workerTemplate"]
+    return [(template.get("leaderTemplate") or workers, groups), (workers, groups * (size - 1))]
+
+
 # A line a kind: its pod templates, each with the number of pods that run at once.
 _TEMPLATES: dict[str, Callable[[Json], list[tuple[Json, int]]]] = {
     "Pod": lambda body: [(body, 1)],
     "Deployment": _replicated,
     "ReplicaSet": _replicated,
     "StatefulSet": _replicated,
+    "LeaderWorkerSet": _groups,
     "DaemonSet": lambda body: [(body["spec"]["template"], 1)],
     "Job": _job,
     "CronJob": _cron_job,

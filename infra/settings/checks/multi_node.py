@@ -14,6 +14,7 @@ from infra.settings.multi_node import GroupSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.rooms import rooms_of, servers_of
 from infra.settings.values import duration_seconds
+from infra.versions import VLLM_EFA_IMAGE, VLLM_IMAGE
 
 # The one engine of the table whose flags for several nodes and whose followers were read in its source (0.33).
 _ENGINE = "vllm"
@@ -142,6 +143,18 @@ def transport_is_there(draft: Draft) -> Iterator[Problem]:
                 f"{', '.join(without)} without EFA, for a server over {model.nodes} nodes",
                 "pools with fabric: efa, or transport: tcp written for the group",
                 f"write fabric: efa for {without[0]}, or group: {{transport: tcp}} if sockets are fast enough",
+            )
+
+
+def image_has_the_fabric(draft: Draft) -> Iterator[Problem]:
+    """Without the library NCCL says so in its log and uses sockets: everything works, and slowly."""
+    for path, model in _groups(draft):
+        if model.group.transport == "efa" and model.image == VLLM_IMAGE:
+            yield Problem(
+                f"{path}.image",
+                f'"{model.image}", which holds neither libfabric nor aws-ofi-nccl',
+                "an image with both, made from docker/Dockerfile.efa of vLLM: NCCL would fall back to sockets",
+                f'write image: "{VLLM_EFA_IMAGE}", or one that you made so',
             )
 
 
