@@ -11,16 +11,19 @@ def preview(env: Env = DEFAULT_ENV, file: File = None, json: Json = False) -> No
     with reported(json):
         stack = load_stack(env, file)
 
+        from cli.headroom_view import rollouts_as_json, rollouts_as_text, rollouts_of
         from cli.startup_view import startup_as_json, startup_as_text
         from infra.plan import plan_as_json, plan_as_tree
         from infra.planning.destroy import survivors, survivors_as_text
         from infra.planning.startup.of_models import starts_of
         from stacks.evaluation import evaluate
 
-        plan, starts = evaluate(stack), starts_of(stack.settings)
+        plan, starts, rollouts = evaluate(stack), starts_of(stack.settings), rollouts_of(stack.settings)
         if json:
             left = [item.as_json() for item in survivors(plan)]
-            print_json({**plan_as_json(plan), "startup": startup_as_json(starts), "survivors": left})
+            more = {"startup": startup_as_json(starts), "rollouts": rollouts_as_json(rollouts), "survivors": left}
+            print_json({**plan_as_json(plan), **more})
         else:
-            parts = (plan_as_tree(plan), startup_as_text(starts), survivors_as_text(survivors(plan)))
+            left_over = survivors_as_text(survivors(plan))
+            parts = (plan_as_tree(plan), startup_as_text(starts), rollouts_as_text(rollouts), left_over)
             sys.stdout.write("\n".join(part for part in parts if part))

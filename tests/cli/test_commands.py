@@ -78,10 +78,11 @@ def test_preview_prints_the_tree_the_count_and_what_a_destroy_leaves(env: str) -
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0] == f"gpu-platform, stack {env}"
-    outputs, count, startup, survivors = "\n".join(lines).split("\n\n")[-4:]
+    outputs, count, startup, rollouts, survivors = "\n".join(lines).split("\n\n")[-5:]
     assert outputs.startswith("Outputs\n  ")
     assert count.partition(" ")[0].isdigit()
     assert startup.startswith("From a pending pod to weights in GPU memory")
+    assert rollouts.startswith("A new version of a model\n  ")
     assert survivors.startswith("After a destroy nothing is left." if env == "local" else "A destroy is not the end")
     assert all(line.isprintable() for line in lines)
 

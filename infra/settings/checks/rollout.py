@@ -21,9 +21,9 @@ def surge_has_room(draft: Draft) -> Iterator[Problem]:
     everything = list(fleet.values())
     for index, model in draft.models:
         servers = fleet.get(index)
-        if servers is None or _nodes(model) > 1 or not _alone_fits(servers, rooms):
+        if servers is None or model.nodes > 1 or not _alone_fits(servers, rooms):
             continue
-        answer = headroom(servers.name, model.rollout.at_once, everything, rooms)
+        answer = headroom(servers.name, _surge(model), everything, rooms)
         if not answer.fits_without:
             yield _too_many(index, model, answer, everything, rooms)
         elif model.rollout.strategy == "surge" and not answer.fits:
@@ -40,9 +40,12 @@ def _fleet(draft: Draft) -> dict[int, Servers]:
     return found
 
 
-def _nodes(model: ModelSettings) -> int:
-    """Nodes of one server; groups of several are judged with the group."""
-    return int(getattr(model, "nodes", 1))
+def _surge(model: ModelSettings) -> int:
+    """Servers beyond its replicas during a rollout. A new revision of Knative comes with all of its own at once."""
+    kserve = model.kserve
+    if kserve and kserve.mode == "Knative":
+        return max(1, model.replicas if kserve.min_replicas is None else kserve.min_replicas)
+    return 1 if kserve else model.rollout.at_once
 
 
 def _alone_fits(servers: Servers, rooms: list[Room]) -> bool:
@@ -68,14 +71,17 @@ def _no_headroom(
     limits = f"limits: {{gpus: {raised[1]}, nodes: {raised[2]}}} for pool {raised[0]}" if raised else "larger limits"
     left = max(0, model.replicas - surge)
     patience = StartupBudget(model.startup_seconds).rollout_seconds
+    replace_it = (
+        f"; or write rollout: {{strategy: replace}}, which serves with {left} of {model.replicas} for up to"
+        f" {model.startup_seconds} s at each exchange"
+    )
     return Problem(
         f"models[{index}].rollout",
         f"surge: {surge} more of {_devices(servers)} while a new version starts, beside {answer.taken} that the"
         f" servers on its pools have ({_sharing(servers, fleet)})",
         f"room for it in {_pools(servers, rooms)}, or another strategy: without room the new server stays pending and"
         f" the rollout hangs until it fails after {patience} s",
-        f"write {limits}; or write rollout: {{strategy: replace}}, which serves with {left} of {model.replicas} for up"
-        f" to {model.startup_seconds} s at each exchange",
+        f"write {limits}{'' if model.kserve else replace_it}",
     )
 
 
