@@ -19,6 +19,7 @@ from components.partitioning import DraDriver, GpuOperator, GpuPartition, Partit
 from components.plain_numbers import whole_floats_as_ints
 from components.registry import ImageRegistry
 from components.serving import ModelServer
+from components.serving.canary_rollout import CanaryRollout
 from components.serving.cert_manager import CertManager
 from components.serving.knative_serving import KnativeServing
 from components.serving.kserve_model import KServeModel
@@ -40,6 +41,7 @@ VERSION = "0.1.0"
 
 HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
     CertManager,
+    CanaryRollout,
     CpuNodePool,
     DraDriver,
     EfaFabric,

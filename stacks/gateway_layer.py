@@ -13,6 +13,7 @@ from infra.settings.gateway import AuthenticationSettings, GatewaySettings, Rout
 from infra.settings.gateway_routes import (
     expanded,
     has_own_scheduler,
+    models_of,
     patience_of,
     picked_models,
     picks,
@@ -85,12 +86,16 @@ def deploy_gateway_operators(cluster: "Cluster", kserve: Mapping[str, pulumi.Res
 
 
 def deploy_gateway(
-    cluster: "Cluster", namespaces: Mapping[str, pulumi.Resource], platform: "PlatformLayer"
+    cluster: "Cluster",
+    namespaces: Mapping[str, pulumi.Resource],
+    servers: Mapping[str, pulumi.Resource],
+    platform: "PlatformLayer",
 ) -> list[pulumi.Resource]:
     """The gateway with its routes, and an endpoint picker for each model that is reached through one.
 
     Args:
         namespaces: those of the models, by name; pickers are in them.
+        servers: models by name; a route comes after the servers it leads to and goes before them.
         platform: what the same stack made of the layer below: controllers that see these objects, and go after them.
     """
     settings = cluster.settings
@@ -112,8 +117,8 @@ def deploy_gateway(
         )
         for name in picked_models(gateway.routes, models)
     ]
-    spaces = [namespaces[name] for name in sorted({model.namespace for model in models.values()}) if name in namespaces]
-    options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*spaces, *needs, *pickers])
+    behind = [servers[name] for name in dict.fromkeys(name for route in gateway.routes for name in models_of(route))]
+    options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*needs, *pickers, *behind])
     return [*pickers, InferenceGateway(NAME, gateway_args(settings, gateway), options)]
 
 
@@ -225,6 +230,8 @@ def _route(route: RouteSettings, gateway: GatewaySettings, models: Mapping[str, 
         args["path"] = route.match.path
     if route.concurrent:
         args["concurrent"] = route.concurrent
+    if not route.match.path and any(models[item.model].canary for item in route.backends):
+        args["weights_moved"] = True
     if picked:
         args["pool"] = f"{first.name}-inference-pool" if has_own_scheduler(first) else first.name
     return args

@@ -1,9 +1,12 @@
 """The program: settings, then layers, then exports. The engine runs it, and so does the evaluation."""
 
+from dataclasses import replace
+
 import pulumi
 from pulumi_kubernetes import Provider
 
 from infra.settings import PlatformSettings
+from infra.settings.canary import with_canaries
 from infra.settings.target import LAYERS, Layer
 from stacks.contract import export
 from stacks.foundation import Foundation
@@ -20,6 +23,7 @@ def deploy(config: StackConfig, layers: tuple[Layer, ...] = LAYERS) -> None:
     Args:
         layers: which layers to create; the evaluation passes all of them, the engine those of the stack.
     """
+    config = replace(config, settings=with_canaries(config.settings))
     settings = config.settings
     foundation, aws = _foundation(config, layers)
     outputs = dict(foundation.outputs)

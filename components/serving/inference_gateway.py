@@ -61,7 +61,7 @@ class InferenceGateway(pulumi.ComponentResource):
             "namespace": args["namespace"],
         }
         for route in args["routes"]:
-            self._route(route, parent, [gateway, *reached])
+            self._route(route, parent, gateway, reached)
         refused = refused_paths_spec(parent, args["host_names"], args["paths"])
         if refused and any("path" not in route for route in args["routes"]):
             answer = self._object("refused-filter", "HTTPRouteFilter", REFUSED, refused_filter_spec())
@@ -100,24 +100,26 @@ class InferenceGateway(pulumi.ComponentResource):
         policy = security_policy_spec(self._name, who)
         return [self._object("authentication", "SecurityPolicy", self._name, policy, needs=made)]
 
-    def _reached(self) -> list[pulumi.Resource]:
-        """Services by whose name Envoy finds each server."""
-        return [
-            Service(
+    def _reached(self) -> dict[str, pulumi.Resource]:
+        """Services by whose name Envoy finds each server, by model."""
+        return {
+            servers["model"]: Service(
                 f"{self._name}-{servers['model']}-endpoints",
                 metadata=self._metadata(endpoints_name(servers["model"]), servers["namespace"], wait=False),
                 spec=endpoints_spec(servers["selector"], servers["port"]),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for servers in self._args["servers"]
-        ]
+        }
 
-    def _route(self, route: GatewayRouteArgs, parent: Spec, needs: list[pulumi.Resource]) -> None:
+    def _route(
+        self, route: GatewayRouteArgs, parent: Spec, gateway: CustomResource, reached: dict[str, pulumi.Resource]
+    ) -> None:
         args, place = self._args, route["namespace"]
         policy = traffic_policy_spec(route, args["replicas"], shared_store=args["shared_store"])
         # The policy is there before the route it names: no request passes without limits and time-outs.
-        needs = [
-            *needs,
+        needs: list[pulumi.Resource] = [
+            gateway,
             self._object(f"{route['name']}-traffic", "BackendTrafficPolicy", route["name"], policy, place=place),
         ]
         if "path" in route:
@@ -126,11 +128,14 @@ class InferenceGateway(pulumi.ComponentResource):
             return
         for backend in route["backends"] if "pool" not in route else []:
             named = backend_name(route["name"], backend["model"])
-            self._object(f"{named}-backend", "Backend", named, backend_spec(backend), place=place)
+            behind = [reached[backend["model"]]] if backend["model"] in reached else []
+            host = self._object(f"{named}-backend", "Backend", named, backend_spec(backend), place=place, needs=behind)
             spec = ai_backend_spec(route["name"], backend)
-            needs = [*needs, self._object(f"{named}-ai-backend", "AIServiceBackend", named, spec, place=place)]
+            made = self._object(f"{named}-ai-backend", "AIServiceBackend", named, spec, place=place, needs=[host])
+            needs.append(made)
         spec = ai_route_spec(route, parent, args["host_names"])
-        self._object(f"{route['name']}-route", "AIGatewayRoute", route["name"], spec, place=place, needs=needs)
+        named, kept = f"{route['name']}-route", ["spec.rules"] if route.get("weights_moved") else []
+        self._object(named, "AIGatewayRoute", route["name"], spec, place=place, needs=needs, kept=kept)
 
     def _object(
         self,
@@ -141,6 +146,7 @@ class InferenceGateway(pulumi.ComponentResource):
         *,
         place: str = "",
         needs: list[pulumi.Resource] | None = None,
+        kept: list[str] | None = None,
     ) -> CustomResource:
         return CustomResource(
             f"{self._name}-{suffix}",
@@ -148,7 +154,7 @@ class InferenceGateway(pulumi.ComponentResource):
             kind=kind,
             metadata=self._metadata(name, place or self._args["namespace"]),
             spec=spec,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=needs or []),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needs or [], ignore_changes=kept or None),
         )
 
     def _metadata(self, name: str, namespace: str, *, wait: bool = True) -> Spec:

@@ -6,8 +6,8 @@ import socket
 import sys
 from pathlib import Path
 
+from infra.catalog.engines import flag_table
 from simulator.engine_stand_in.arguments import StandIn, UnknownFlagError, parse, refuse
-from simulator.engine_stand_in.flags import known_flags
 from simulator.engine_stand_in.http_server import HttpServer
 from simulator.engine_stand_in.serving import Engine
 
@@ -15,7 +15,7 @@ from simulator.engine_stand_in.serving import Engine
 def main(words: list[str]) -> int:
     """Serve until SIGTERM."""
     try:
-        options = parse(words, known_flags())
+        options = parse(words, flag_table("vllm"))
     except (UnknownFlagError, ValueError) as error:
         return refuse(error)
     asyncio.run(_serve(options))

@@ -4,10 +4,13 @@ A flag that the engine's version does not know ends the process as the real one 
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from infra.catalog.engines import FlagTable
+
 _OWN = "--stand-in-"
+_ALONE = ("switch", "boolean")  # kinds of flags that take no word after them
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +73,17 @@ class _Words:
     unknown: list[str] = field(default_factory=list)
 
 
-def parse(words: Sequence[str], known: Iterable[str]) -> StandIn:
+def parse(words: Sequence[str], table: FlagTable) -> StandIn:
     """Read a command line.
 
     Args:
-        known: every flag of the engine's version.
+        table: the flags of the engine's version.
 
     Raises:
         UnknownFlagError: for a flag that is not among them.
         ValueError: for a value that is no number where one is needed, or an unknown option of the stand-in.
     """
-    said = _split(words, set(known))
+    said = _split(words, table)
     if said.unknown:
         raise UnknownFlagError(said.unknown)
     model = said.flags.get("--served-model-name") or said.flags.get("--model") or "".join(said.positional[:1])
@@ -101,7 +104,7 @@ def parse(words: Sequence[str], known: Iterable[str]) -> StandIn:
     )
 
 
-def _split(words: Sequence[str], known: set[str]) -> _Words:
+def _split(words: Sequence[str], table: FlagTable) -> _Words:
     said, rest = _Words(), list(words)
     while rest:
         word = rest.pop(0)
@@ -109,12 +112,13 @@ def _split(words: Sequence[str], known: set[str]) -> _Words:
         if not name.startswith("-") or name == "-":
             said.positional.append(word)
             continue
-        if not given and rest and not rest[0].startswith("--"):
+        flag = table.find(name)
+        if not given and flag and flag.kind not in _ALONE and rest and not rest[0].startswith("--"):
             value = rest.pop(0)
         if name.startswith(_OWN):
             said.own[name] = value
-        elif name in known:
-            said.flags[name] = value
+        elif flag:
+            said.flags[flag.name] = value
         else:
             said.unknown.append(word)
     return said

@@ -108,7 +108,7 @@ def test_errors_come_at_the_rate_asked_for() -> None:
     assert (counts["errors"], counts["http_5xx"]) == (2, 1)
 
 
-@pytest.mark.parametrize("flag", ["--swap-space=4", "--num-scheduler-steps=8", "--disable-log-requests"])
+@pytest.mark.parametrize("flag", ["--swap-space=4", "--num-scheduler-steps=8", "--worker-use-ray"])
 def test_a_flag_that_the_version_does_not_know_ends_it(flag: str) -> None:
     command = [sys.executable, "-m", "simulator.engine_stand_in", *QUICK, flag]
 

@@ -1,0 +1,271 @@
+"""The shape of a canary's objects: plain values in, Kubernetes specs out.
+
+The script is the very file beside this module, with the judgement that it imports; the Job lays both out as packages.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.specs import Spec
+from infra.conventions import PURPOSE_LABEL
+from infra.planning.canary import METRICS
+
+if TYPE_CHECKING:
+    from components.serving.canary_rollout import CanaryRolloutArgs
+
+SCRIPTS_PATH = "/scripts"
+PLAN_NAME = "rollout.json"
+COMPONENT = "canary-rollout"
+# In the cluster as in this repository, so that imports are the same.
+FILES = {
+    "canary.py": "components/serving/canary.py",
+    "canary_cluster.py": "components/serving/canary_cluster.py",
+    "judgement.py": "infra/planning/canary.py",
+}
+_ROLLED_BACK, _TAKEN_OVER = 3, 4  # exit codes of the script that no retry changes
+# Each retry goes on where the last one ended; an API server that is upgraded is away for minutes.
+_RETRIES = 20
+_USER = 65532
+_POLL_SECONDS = 10.0
+# Between steps: reading, writing, an API server that is slow.
+_STEP_MARGIN_SECONDS = 120
+
+
+@cache
+def scripts() -> dict[str, str]:
+    """The files of the script by their names in the ConfigMap."""
+    root = Path(__file__).resolve().parents[2]
+    return {name: (root / path).read_text(encoding="utf-8") for name, path in FILES.items()}
+
+
+def run_of(args: "CanaryRolloutArgs") -> str:
+    """What makes a rollout another one: both versions, how it is judged, and the script; as a short hash."""
+    text = json.dumps([args["version"], _judged(args), scripts()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def object_labels(name: str) -> dict[str, str]:
+    """Labels of a rollout's objects."""
+    return {
+        "app.kubernetes.io/name": name,
+        "app.kubernetes.io/component": COMPONENT,
+        "app.kubernetes.io/part-of": "gpu-platform",
+    }
+
+
+def server_labels(name: str) -> dict[str, str]:
+    """Labels of the pods of a model server."""
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "model-server"}
+
+
+def check_names(called: str, args: "CanaryRolloutArgs") -> dict[int, str]:
+    """Names of the Jobs of the quality check by step in percent; empty where it is not a container."""
+    return {step: f"{called}-check-{step}" for step in args["steps"]} if "check_image" in args else {}
+
+
+def script_spec(called: str, args: "CanaryRolloutArgs") -> dict[str, str]:
+    """`ConfigMap.data`: the script, and what it is to do."""
+    return {**scripts(), PLAN_NAME: json.dumps(rollout_plan(called, args), indent=2, sort_keys=True) + "\n"}
+
+
+def rollout_plan(called: str, args: "CanaryRolloutArgs") -> Spec:
+    """What the script reads.
+
+    Args:
+        called: name of the Job.
+    """
+    namespace = args["namespace"]
+    quality: Spec = {}
+    if "check_image" in args:
+        jobs = check_names(called, args)
+        quality["jobs"] = {
+            str(step): f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}" for step, name in jobs.items()
+        }
+    elif "check_url" in args:
+        quality = {"url": args["check_url"], "timeout_seconds": args["check_seconds"]}
+    return {
+        "run": run_of(args),
+        "namespace": namespace,
+        "model": args["canary"],
+        "canary_url": f"http://{args['canary']}.{namespace}.svc",
+        "canary_servers": args["canary_servers"],
+        "port": args["port"],
+        "metrics_path": args["metrics_path"],
+        "metrics": asdict(METRICS[args["engine"]]),
+        "target": _target(args),
+        "quality": quality,
+        "poll_seconds": _POLL_SECONDS,
+        **_judged(args),
+    }
+
+
+def job_spec(called: str, args: "CanaryRolloutArgs") -> Spec:
+    """`Job.spec` of the rollout."""
+    once = args["max_wait_seconds"] * 2 + args.get("check_seconds", 0) + _STEP_MARGIN_SECONDS
+    ends = {"containerName": "rollout", "operator": "In", "values": [_ROLLED_BACK, _TAKEN_OVER]}
+    return {
+        "completions": 1,
+        "parallelism": 1,
+        "backoffLimit": _RETRIES,
+        "activeDeadlineSeconds": once * len(args["steps"]),
+        "podFailurePolicy": {
+            "rules": [
+                {"action": "FailJob", "onExitCodes": ends},
+                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+            ]
+        },
+        "template": {
+            "metadata": {"labels": object_labels(called)},
+            "spec": {
+                "restartPolicy": "Never",
+                "serviceAccountName": called,
+                "enableServiceLinks": False,
+                "securityContext": _pod_security(),
+                "nodeSelector": {PURPOSE_LABEL: "cpu"} if args["on_cpu_pool"] else {},
+                "containers": [_container(args["image"])],
+                "volumes": [{"name": "scripts", "configMap": {"name": called, "items": _items()}}],
+            },
+        },
+    }
+
+
+def check_job_spec(called: str, step: int, args: "CanaryRolloutArgs") -> Spec:
+    """`Job.spec` of the quality check in one step; suspended until the script lets it go."""
+    values = {"CANARY_URL": f"http://{args['canary']}.{args['namespace']}.svc", "MODEL": args["canary"]}
+    container: Spec = {
+        "name": "check",
+        "image": args["check_image"],
+        "env": [{"name": key, "value": value} for key, value in {**values, "PERCENT": str(step)}.items()],
+        "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    if args.get("check_command"):
+        container["command"] = list(args["check_command"])
+    return {
+        "suspend": True,
+        "completions": 1,
+        "parallelism": 1,
+        "backoffLimit": 0,  # a second look would find it good by chance
+        "activeDeadlineSeconds": args["check_seconds"],
+        "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]},
+        "template": {
+            "metadata": {"labels": object_labels(called)},
+            "spec": {
+                "restartPolicy": "Never",
+                "automountServiceAccountToken": False,
+                "enableServiceLinks": False,
+                "securityContext": _pod_security(),
+                "nodeSelector": {PURPOSE_LABEL: "cpu"} if args["on_cpu_pool"] else {},
+                "containers": [container],
+            },
+        },
+    }
+
+
+def split_rules(args: "CanaryRolloutArgs") -> Spec:
+    """`Role.rules` where the traffic is split: the named objects and nothing else of their kind, and events on them."""
+    rules: Spec = [
+        {
+            "apiGroups": [split["group"]],
+            "resources": [split["plural"]],
+            "resourceNames": [split["name"]],
+            "verbs": ["get", "patch"],
+        }
+        for split in args["splits"]
+    ]
+    return [*rules, {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]
+
+
+def server_rules(called: str, args: "CanaryRolloutArgs") -> Spec:
+    """`Role.rules` where the servers are: their addresses, and the checks that may be let go."""
+    rules: Spec = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
+    jobs = sorted(check_names(called, args).values())
+    if jobs:
+        rules.append({"apiGroups": ["batch"], "resources": ["jobs"], "resourceNames": jobs, "verbs": ["get", "patch"]})
+    return rules
+
+
+def role_reference(role: str) -> Spec:
+    """`RoleBinding.roleRef`."""
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
+
+
+def role_subjects(called: str, namespace: str) -> Spec:
+    """`RoleBinding.subjects`: the rollout's own account."""
+    return [{"kind": "ServiceAccount", "name": called, "namespace": namespace}]
+
+
+def network_policy_spec(called: str, server: str, args: "CanaryRolloutArgs") -> Spec:
+    """`NetworkPolicy.spec`: the rollout and its check may reach one version's servers, beside whoever else may."""
+    return {
+        "podSelector": {"matchLabels": server_labels(server)},
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            {
+                "from": [{"podSelector": {"matchLabels": object_labels(called)}}],
+                "ports": [{"protocol": "TCP", "port": args["port"]}],
+            }
+        ],
+    }
+
+
+def _judged(args: "CanaryRolloutArgs") -> Spec:
+    limits = {
+        name: args[name]  # type: ignore[literal-required]  # each is a key of the arguments
+        for name in ("ttft_ratio", "tpot_ratio", "error_delta", "min_requests", "bake_seconds", "max_wait_seconds")
+    }
+    return {"steps": list(args["steps"]), "limits": limits}
+
+
+def _target(args: "CanaryRolloutArgs") -> Spec:
+    routes = [
+        {
+            "path": f"/apis/{split['group']}/{split['version']}/namespaces/{split['namespace']}"
+            f"/{split['plural']}/{split['name']}",
+            "stable": split.get("stable_backend", args["stable"]),
+            "canary": split.get("canary_backend", args["canary"]),
+        }
+        for split in args["splits"]
+    ]
+    if args.get("knative"):
+        return {"kind": "inference-service", "path": routes[0]["path"]}
+    selectors = {
+        side: ",".join(f"{key}={value}" for key, value in server_labels(name).items())
+        for side, name in (("stable", args["stable"]), ("canary", args["canary"]))
+    }
+    return {"kind": "routes", "routes": routes, "selectors": selectors}
+
+
+def _items() -> list[Spec]:
+    return [{"key": key, "path": path} for key, path in [*FILES.items(), (PLAN_NAME, PLAN_NAME)]]
+
+
+def _pod_security() -> Spec:
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": _USER,
+        "runAsGroup": _USER,
+        "fsGroup": _USER,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _container(image: str) -> Spec:
+    return {
+        "name": "rollout",
+        "image": image,
+        "command": ["python3", "-m", "components.serving.canary", PLAN_NAME],
+        "workingDir": SCRIPTS_PATH,
+        "env": [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [{"name": "scripts", "mountPath": SCRIPTS_PATH, "readOnly": True}],
+    }

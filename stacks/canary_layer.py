@@ -1,0 +1,112 @@
+"""Canaries of the settings: what moves their traffic, after the servers of both versions and the way in."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from infra.catalog.engines import engine
+from infra.conventions import GATEWAY_NAMESPACE
+from infra.settings import ModelSettings, PlatformSettings
+from infra.settings.canary import SUFFIX, CanarySettings, differences, splits
+from infra.versions import DOWNLOAD_IMAGE
+
+if TYPE_CHECKING:  # imported where it is used: most environments have no canary
+    from components.serving.canary_rollout import CanaryRolloutArgs, TrafficSplitArgs
+    from stacks.platform_layer import Cluster
+
+
+def deploy_canaries(
+    cluster: "Cluster", servers: Mapping[str, pulumi.Resource], ways_in: Sequence[pulumi.Resource]
+) -> list[pulumi.Resource]:
+    """A rollout for each model with a canary.
+
+    Args:
+        cluster: with the settings as `with_canaries` makes them: the canary is one of the models, and a backend.
+        servers: model servers by name; the rollout waits for both versions.
+        ways_in: the gateway, whose routes the rollout changes.
+    """
+    made: list[pulumi.Resource] = []
+    for model in cluster.settings.models:
+        if model.canary is None:
+            continue
+        from components.serving.canary_rollout import CanaryRollout
+
+        both = [servers[name] for name in (model.name, model.name + SUFFIX) if name in servers]
+        options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*both, *ways_in])
+        args = canary_rollout_args(model, model.canary, cluster.settings)
+        made.append(CanaryRollout(f"{model.name}-rollout", args, options))
+    return made
+
+
+def canary_rollout_args(
+    model: ModelSettings, canary: CanarySettings, settings: PlatformSettings
+) -> "CanaryRolloutArgs":
+    """The component's arguments for one model with a canary."""
+    facts = engine(model.engine)
+    stable = {name: getattr(model, name) for name in ("image", "model", "revision", "weights", "max_model_len")}
+    args: CanaryRolloutArgs = {
+        "namespace": model.namespace,
+        "version": json.dumps([stable, differences(canary)], sort_keys=True),
+        "stable": model.name,
+        "canary": model.name + SUFFIX,
+        "canary_servers": canary.replicas or model.replicas,
+        "engine": model.engine,
+        "port": facts.metrics_port,
+        "metrics_path": facts.metrics_path,
+        "splits": _splits(model, settings),
+        "steps": list(canary.steps),
+        "bake_seconds": canary.bake_seconds,
+        "min_requests": canary.min_requests,
+        "max_wait_seconds": canary.max_wait_seconds,
+        "ttft_ratio": canary.limits.ttft_ratio,
+        "tpot_ratio": canary.limits.tpot_ratio,
+        "error_delta": canary.limits.error_delta,
+        "image": DOWNLOAD_IMAGE,
+        "on_cpu_pool": settings.cpu_pool is not None,
+        "wait": canary.wait,
+    }
+    if model.kserve is not None:
+        args["knative"] = True
+    check = canary.quality_check
+    if check is not None:
+        args["check_seconds"] = check.timeout_seconds
+        if check.image:
+            args["check_image"] = check.image
+            args["check_command"] = list(check.command)
+        if check.url:
+            args["check_url"] = check.url
+    return args
+
+
+def _splits(model: ModelSettings, settings: PlatformSettings) -> "list[TrafficSplitArgs]":
+    """What splits the traffic of a model: its routes, or the InferenceService itself."""
+    if model.kserve is not None:
+        group, version, plural = "serving.kserve.io", "v1beta1", "inferenceservices"
+        return [
+            {
+                "group": group,
+                "version": version,
+                "plural": plural,
+                "namespace": model.namespace,
+                "name": model.name,
+            }
+        ]
+    from components.serving.gateway_routes_spec import backend_name
+    from components.serving.inference_gateway_spec import API_VERSIONS
+
+    group, version = API_VERSIONS["AIGatewayRoute"].split("/")
+    return [
+        {
+            "group": group,
+            "version": version,
+            "plural": "aigatewayroutes",
+            "namespace": GATEWAY_NAMESPACE,  # a route with two backends has no InferencePool
+            "name": route.name,
+            "stable_backend": backend_name(route.name, model.name),
+            "canary_backend": backend_name(route.name, model.name + SUFFIX),
+        }
+        for route in (settings.gateway.routes if settings.gateway else ())
+        if splits(route, model.name)
+    ]
