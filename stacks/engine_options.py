@@ -23,8 +23,6 @@ def engine_options(model: ModelSettings, settings: PlatformSettings) -> EngineOp
     share = model.gpu_memory_utilization if model.engine == VLLM.name else model.engine_options.memory_fraction
     if share is not None:
         options["gpu_memory_utilization"] = share
-    if model.served_name:
-        options["served_name"] = model.served_name
     if model.revision:
         options["revision"] = model.revision
     if model.pipeline_parallel > 1:

@@ -86,7 +86,7 @@ def custom_variables(name: str, options: EngineOptionsArgs, pod: ServingPodArgs)
     """What the arguments of an engine of one's own may refer to; they must stand before they are used."""
     if options.get("engine") != CUSTOM.name:
         return []
-    values = {"MODEL": _model(options, pod), "SERVED_MODEL_NAME": options.get("served_name", name), "TENSOR_PARALLEL": options["tensor_parallel"]}
+    values = {"MODEL": _model(options, pod), "SERVED_MODEL_NAME": name, "TENSOR_PARALLEL": options["tensor_parallel"]}
     return [{"name": key, "value": str(value)} for key, value in values.items()]
 
 
@@ -114,7 +114,7 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "port": facts.port if listens else None,
         "metrics": True,
         "metrics_port": facts.metrics_port,
-        "served_name": options.get("served_name", name),
+        "served_name": name,
         "revision": None if "weights" in pod else options.get("revision"),  # a path has none
         "tensor_parallel": options["tensor_parallel"],
         "pipeline_parallel": options.get("pipeline_parallel"),

@@ -104,8 +104,6 @@ class EngineOptionsArgs(TypedDict):
     """User of the image; default: the engine table's."""
     model: str
     """Hugging Face repository, or a path in the image."""
-    served_name: NotRequired[str]
-    """Model name in the API; default: the server's own name."""
     revision: NotRequired[str]
     """Commit of the repository; default: the newest at each start."""
     tensor_parallel: int

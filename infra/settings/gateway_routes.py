@@ -19,7 +19,7 @@ def served_names(model: ModelSettings) -> tuple[str, ...]:
     adapters = [adapter.name for adapter in model.engine_options.lora_adapters]
     if model.kserve and model.kserve.lora:
         adapters += [adapter.name for adapter in model.kserve.lora.adapters]
-    return (model.served_name or model.name, *adapters)
+    return (model.name, *adapters)
 
 
 def models_of(route: RouteSettings) -> tuple[str, ...]:

@@ -63,11 +63,6 @@ ModelName = Annotated[
 ]
 
 
-ServedName = Annotated[
-    str, AfterValidator(matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}", "a model's name as clients write it"))
-]
-
-
 class Drain(Settings):
     """How a server stops: three strictly nested numbers (see `infra/planning/drain.py`)."""
 
@@ -93,8 +88,6 @@ class ModelSettings(Settings):
 
     name: ObjectName
     """Name of the Deployment and the Service, and the model name in the API."""
-    served_name: ServedName | None = None
-    """Model name in the API, where it is not `name`."""
     model: ModelName
     """Hugging Face repository, or a path the image holds."""
     revision: str | None = None
