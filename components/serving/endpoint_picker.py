@@ -84,7 +84,7 @@ class EndpointPicker(pulumi.ComponentResource):
             spec=pool_spec(args),
             opts=self._inside(),
         )
-        Deployment(
+        deployment = Deployment(
             f"{name}-deployment",
             # With several, those that wait are not ready by design, and so the Deployment never is.
             metadata=self._metadata(annotations={"pulumi.com/skipAwait": "true"} if args["replicas"] > 1 else {}),
@@ -95,7 +95,7 @@ class EndpointPicker(pulumi.ComponentResource):
             f"{name}-service",
             metadata=self._metadata(annotations={"pulumi.com/skipAwait": "true"}),
             spec=service_spec(args["model"]),
-            opts=self._inside(),
+            opts=self._inside([deployment]),
         )
         self._policies()
         self.pool = pulumi.Output.from_input(args["model"])

@@ -4,6 +4,7 @@ from infra.plan.records import PlannedResource
 from infra.planning.blast_radius.aws_rules import AWS_RULES
 from infra.planning.blast_radius.changes import STACK
 from infra.planning.blast_radius.eks_rules import EKS_RULES
+from infra.planning.blast_radius.gateway_rules import GATEWAY_RULES
 from infra.planning.blast_radius.karpenter_rules import KARPENTER_RULES
 from infra.planning.blast_radius.kubernetes_rules import KUBERNETES_RULES, object_rules
 from infra.planning.blast_radius.rules import ENGINE, Effect, Rule, Table, at, removed
@@ -27,6 +28,7 @@ _WITHOUT_IDENTIFIER = Rule(
 RULES: Table = {
     **EKS_RULES,
     **AWS_RULES,
+    **GATEWAY_RULES,
     **KUBERNETES_RULES,
     **KARPENTER_RULES,
     STACK: _OUTPUTS,
