@@ -87,6 +87,26 @@ def _group_set(inputs: Mapping[str, Any]) -> str:
     return f"{spec['replicas']} x {template['size']} nodes x {gpus} GPU, {container['args'][0]}, {image}"
 
 
+def _inference_service(inputs: Mapping[str, Any]) -> str:
+    predictor = inputs["spec"]["predictor"]
+    mode = inputs["metadata"]["annotations"].get("serving.kserve.io/deploymentMode", "")
+    return f"{mode}, {predictor['minReplicas']} x {_kserve_server(predictor)}"
+
+
+def _llm_inference_service(inputs: Mapping[str, Any]) -> str:
+    spec = inputs["spec"]
+    prefill = spec.get("prefill")
+    apart = f"prefill {prefill['replicas']} x {_kserve_server(prefill['template'])}, " if prefill else ""
+    return f"{apart}{spec['replicas']} x {_kserve_server(spec['template'])}"
+
+
+def _kserve_server(pod: Mapping[str, Any]) -> str:
+    container = pod["containers"][0]
+    return (
+        f"{container['resources']['limits'].get(GPU_RESOURCE, '0')} GPU, {str(container['image']).rpartition('/')[2]}"
+    )
+
+
 def _service(inputs: Mapping[str, Any]) -> str:
     return f"{inputs['spec']['type']}:{inputs['spec']['ports'][0]['port']}"
 
@@ -126,6 +146,8 @@ _DESCRIBERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "SriovNetworkNodePolicy": _divided_card,
     "Deployment": _deployment,
     "LeaderWorkerSet": _group_set,
+    "InferenceService": _inference_service,
+    "LLMInferenceService": _llm_inference_service,
     "Service": _service,
     "Release": _release,
     "Cluster": _cluster,

@@ -1,7 +1,7 @@
 """What an operator's controller needs in order to run as a process: plain facts, and two functions of where it runs."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,7 @@ class Controller:
         tool: its binary; built only when an environment asks for the controller. Its name is the process's.
         launch: how it is started at a place.
         groups: API groups; a plan with an object of one of them calls for the controller.
+        kinds: kinds of these groups that call for it; empty: any of them.
         definitions: the CRDs that it watches; all are installed with it, used by the plan or not.
         before: objects it needs to start, such as its namespace and configuration, in order of application.
         webhooks: its admission webhook configurations as upstream writes them, with `clientConfig.service`.
@@ -87,6 +88,7 @@ class Controller:
     tool: Tool
     launch: Callable[[Place], Launch]
     groups: frozenset[str]
+    kinds: frozenset[str] = frozenset()
     definitions: Sequence[CrdSource] = ()
     before: Callable[[], Sequence[Json]] = nothing
     webhooks: Callable[[], Sequence[Json]] = nothing
@@ -98,3 +100,7 @@ class Controller:
     def name(self) -> str:
         """Name of its process, of its log and of its ports."""
         return self.tool.name
+
+    def called_for_by(self, used: Iterable[tuple[str, str]]) -> bool:
+        """Whether a plan with these API groups and kinds calls for it."""
+        return any(group in self.groups and kind in (self.kinds or {kind}) for group, kind in used)

@@ -88,6 +88,27 @@ def _groups(body: Json) -> list[tuple[Json, int]]:
     return [(template.get("leaderTemplate") or workers, groups), (workers, groups * (size - 1))]
 
 
+def _predictor(body: Json) -> list[tuple[Json, int]]:
+    """Of KServe's InferenceService: the predictor is a pod and more."""
+    predictor = body["spec"]["predictor"]
+    least = predictor.get("minReplicas")
+    return [({"metadata": {"labels": predictor.get("labels")}, "spec": predictor}, 1 if least is None else int(least))]
+
+
+def _llm_servers(body: Json) -> list[tuple[Json, int]]:
+    """Of KServe's LLMInferenceService: the servers, those for prompts only, and the endpoint picker with its tokenizer
+    (requests: KServe 0.20.0, LLMInferenceServiceConfig kserve-config-llm-scheduler)."""
+    spec = body["spec"]
+    prefill, scheduler = spec.get("prefill"), (spec.get("router") or {}).get("scheduler")
+    asked = ({"cpu": "1", "memory": "2Gi"}, {"cpu": "256m", "memory": "500Mi"})
+    picker = {"spec": {"containers": [{"resources": {"requests": item}} for item in asked]}}
+    servers = [part for part in (spec, prefill) if part]
+    return [
+        *(({"spec": part["template"]}, int(part.get("replicas", 1))) for part in servers),
+        *([] if scheduler is None else [(picker, int(scheduler.get("replicas", 1)))]),
+    ]
+
+
 # A line a kind: its pod templates, each with the number of pods that run at once.
 _TEMPLATES: dict[str, Callable[[Json], list[tuple[Json, int]]]] = {
     "Pod": lambda body: [(body, 1)],
@@ -95,6 +116,8 @@ _TEMPLATES: dict[str, Callable[[Json], list[tuple[Json, int]]]] = {
     "ReplicaSet": _replicated,
     "StatefulSet": _replicated,
     "LeaderWorkerSet": _groups,
+    "InferenceService": _predictor,
+    "LLMInferenceService": _llm_servers,
     "DaemonSet": lambda body: [(body["spec"]["template"], 1)],
     "Job": _job,
     "CronJob": _cron_job,
