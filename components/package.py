@@ -21,9 +21,15 @@ from components.registry import ImageRegistry
 from components.serving import ModelServer
 from components.serving.canary_rollout import CanaryRollout
 from components.serving.cert_manager import CertManager
+from components.serving.endpoint_picker import EndpointPicker
+from components.serving.gateway_operators import GatewayOperators
+from components.serving.inference_gateway import InferenceGateway
 from components.serving.knative_serving import KnativeServing
 from components.serving.kserve_model import KServeModel
 from components.serving.kserve_operator import KServeOperator
+from components.serving.leader_worker_set_operator import LeaderWorkerSetOperator
+from components.serving.multi_node import MultiNodeModelServer
+from components.serving.simple_exposure import SimpleExposure
 from components.storage.checkpoint_store import CheckpointStore
 from components.storage.data_bucket import DataBucket
 from components.storage.local_model_cache import LocalModelCache
@@ -45,18 +51,23 @@ HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
     CpuNodePool,
     DraDriver,
     EfaFabric,
+    EndpointPicker,
+    GatewayOperators,
     GpuCluster,
     GpuNetwork,
     GpuNodePool,
     GpuOperator,
     GpuPartition,
     ImageRegistry,
+    InferenceGateway,
     KarpenterController,
     KnativeServing,
     KServeModel,
     KServeOperator,
+    LeaderWorkerSetOperator,
     LoadBalancerController,
     ModelServer,
+    MultiNodeModelServer,
     CheckpointStore,
     DataBucket,
     LocalModelCache,
@@ -68,6 +79,7 @@ HOSTED: tuple[type[pulumi.ComponentResource], ...] = (
     PartitionGate,
     PlatformKey,
     PodIdentityRole,
+    SimpleExposure,
     SriovFabric,
     ExternalSecrets,
     Tenancy,

@@ -8,7 +8,7 @@ from infra.plan.manifests import Manifest
 from infra.progress import Progress
 from simulator.client import Client, Json, until
 
-_WAITED_FOR = frozenset({"Deployment", "StatefulSet"})
+_WAITED_FOR = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
 # Pods shown in the error; one cause usually holds back many.
 _SHOWN = 10
 
@@ -20,7 +20,7 @@ def wait_available(
     seconds: float,
     meanwhile: Callable[[], None] | None = None,
 ) -> None:
-    """Wait until every Deployment and StatefulSet among the manifests has all its replicas available.
+    """Wait until every Deployment, StatefulSet and LeaderWorkerSet among the manifests has all its replicas available.
 
     Args:
         seconds: how long, for all of them together.
@@ -57,10 +57,12 @@ def pod_is_ready(pod: Json) -> bool:
 
 
 def _is_available(item: Json) -> bool:
-    wanted = item["spec"].get("replicas", 1)
+    wanted: int = item["spec"].get("replicas", 1)
     status = item.get("status") or {}
     if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
         return False
+    if item["kind"] == "LeaderWorkerSet":  # it counts groups of which every pod is ready
+        return status.get("updatedReplicas", 0) == wanted and _condition(item, "Available").get("status") == "True"
     counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
     # A StatefulSet that rolls on delete never counts its pods as updated.
     if (item["spec"].get("updateStrategy") or {}).get("type") == "OnDelete":
@@ -72,7 +74,8 @@ def _why(client: Client, item: Json) -> list[str]:
     metadata = item["metadata"]
     name = f"{item['kind']} {metadata['namespace']}/{metadata['name']}"
     status = item.get("status") or {}
-    lines = [f"  {name}: {status.get('availableReplicas', 0)} of {item['spec'].get('replicas', 1)} replicas available"]
+    ready = status.get("availableReplicas", status.get("readyReplicas", 0))
+    lines = [f"  {name}: {ready} of {item['spec'].get('replicas', 1)} replicas available"]
     if failure := _condition(item, "ReplicaFailure").get("message"):
         lines.append(f"    no pod is made: {failure}")
     pods = client.items(client.path("v1", "Pod", metadata["namespace"]), labelSelector=_selector(item))
@@ -104,6 +107,8 @@ def _condition(item: Json, kind: str) -> Json:
 
 def _selector(item: Json) -> str:
     """The object's selector in the form of a query."""
+    if item["kind"] == "LeaderWorkerSet":
+        return f"leaderworkerset.sigs.k8s.io/name={item['metadata']['name']}"
     selector = item["spec"]["selector"]
     parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
     for expression in selector.get("matchExpressions") or ():

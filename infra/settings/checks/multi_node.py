@@ -85,7 +85,8 @@ def parts_are_whole(draft: Draft) -> Iterator[Problem]:
             yield Problem(
                 f"{path}.nodes",
                 f"{model.nodes} with pipelineParallel {model.pipeline_parallel} and dataParallel"
-                f" {model.size.data_parallel}: {parts} parts of tensorParallel {model.tensor_parallel}",
+                f" {model.size.data_parallel}: {parts} part{'s' if parts > 1 else ''} of tensorParallel"
+                f" {model.tensor_parallel}",
                 f"equally many whole parts on each node: pipelineParallel x dataParallel a multiple of {model.nodes}",
                 f"write pipelineParallel: {stages}",
             )
@@ -149,7 +150,8 @@ def transport_is_there(draft: Draft) -> Iterator[Problem]:
 def image_has_the_fabric(draft: Draft) -> Iterator[Problem]:
     """Without the library NCCL says so in its log and uses sockets: everything works, and slowly."""
     for path, model in _groups(draft):
-        if model.group.transport == "efa" and model.image == VLLM_IMAGE:
+        over_efa = any(pool.fabric == "efa" for pool in draft.pools_of(model))
+        if over_efa and model.group.transport == "efa" and model.image == VLLM_IMAGE:
             yield Problem(
                 f"{path}.image",
                 f'"{model.image}", which holds neither libfabric nor aws-ofi-nccl',
@@ -187,20 +189,22 @@ def machines_are_alike(draft: Draft) -> Iterator[Problem]:
 def groups_have_room(draft: Draft) -> Iterator[Problem]:
     """Whole groups, and while a version is exchanged one more: half a group serves nobody and holds its GPUs."""
     rooms = rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
-    fleet = _fleet(draft)
+    # What does not even fit alone is said elsewhere.
+    fleet = {path: item for path, item in _fleet(draft).items() if fleet_fits([replace(item, count=1)], rooms)}
     for path, model in _groups(draft):
         mine = fleet.get(path)
-        if mine is None or not model.size.is_whole or not fleet_fits([replace(mine, count=1)], rooms):
+        if mine is None or not model.size.is_whole:
             continue
+        near = [item for item in fleet.values() if set(item.pools) & set(mine.pools)]
         surge = model.rollout.at_once * model.nodes if model.rollout.strategy == "surge" else 0
-        with_surge = [replace(item, count=item.count + surge) if item is mine else item for item in fleet.values()]
+        with_surge = [replace(item, count=item.count + surge) if item is mine else item for item in near]
         limits = ", ".join(
             f"{room.name} at most {room.gpu_limit} GPUs on {room.node_limit} nodes"
             for room in rooms
             if room.name in mine.pools
         )
         groups = f"{model.replicas} x {model.nodes} nodes of {mine.devices} GPUs, {mine.count * mine.devices} in all"
-        if not fleet_fits(list(fleet.values()), rooms):
+        if not fleet_fits(near, rooms):
             yield Problem(
                 f"{path}.replicas", groups, f"whole groups beside all else: {limits}", "lower replicas, or raise limits"
             )

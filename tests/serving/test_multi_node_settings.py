@@ -1,0 +1,136 @@
+"""Settings of servers over several nodes that cannot work: where, what was found, and the nearest that works."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.errors import InputError, Problem
+from infra.settings import parse_settings
+from tests.conftest import ROOT
+
+Change = dict[str, Any]
+EXAMPLE = ROOT / "examples" / "multi-node" / "Pulumi.multi-node.yaml"
+RAW: Change = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["config"]["gpu-platform:platform"]
+
+Edit = Callable[[Change], object]
+
+
+def problems(edit: Edit) -> list[Problem]:
+    """What is wrong with the example once edited."""
+    changed = copy.deepcopy(RAW)
+    edit(changed)
+    try:
+        parse_settings(changed)
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+def model(changed: Change, index: int = 0) -> Any:
+    return changed["models"][index]
+
+
+def on_spot(changed: Change) -> None:
+    changed["nodePools"][1]["capacityTypes"] = ["spot"]
+    drain = {"preStopSeconds": 15, "shutdownTimeoutSeconds": 90}
+    model(changed, 2).update(traffic="interruptible", drain=drain)
+
+
+def two_groups_that_surge(changed: Change) -> None:
+    model(changed).update(replicas=2)
+
+
+def another_placement_group(changed: Change) -> None:
+    changed["fabric"] = {"placementGroups": ["near"]}
+    changed["nodePools"].append({**changed["nodePools"][0], "name": "other", "placementGroup": "near"})
+    model(changed)["nodePools"] = ["inference-h100", "other"]
+
+
+CASES: dict[str, tuple[Edit, str, str, str]] = {
+    "no way to cut it over nodes": (
+        lambda raw: model(raw).update(pipelineParallel=1),
+        "models[0].nodes",
+        "1 part of tensorParallel 8",
+        "write pipelineParallel: 2",
+    ),
+    "half a node": (
+        lambda raw: model(raw).update(tensorParallel=4),
+        "models[0].tensorParallel",
+        "8 GPUs over 2 nodes, 4 on each",
+        "write tensorParallel: 8",
+    ),
+    "an image without EFA": (
+        lambda raw: model(raw).update(image="docker.io/vllm/vllm-openai:v0.33.0"),
+        "models[0].image",
+        "neither libfabric nor aws-ofi-nccl",
+        "vllm-openai:v0.33.0-efa",
+    ),
+    "sockets by accident": (
+        lambda raw: model(raw, 2).update(group={"downloadPerNode": True}),
+        "models[2].nodePools",
+        "inference-l4 without EFA",
+        "transport: tcp",
+    ),
+    "a download by every node": (
+        lambda raw: model(raw).pop("weights"),
+        "models[0].weights",
+        "each of 2 nodes downloads 438 GiB at each start, 876 GiB a group",
+        "downloadPerNode: true",
+    ),
+    "no room for one more group": (
+        two_groups_that_surge,
+        "models[0].rollout",
+        "2 more nodes of 8 GPUs",
+        "raise the limits by 16 GPUs and 2 nodes",
+    ),
+    "a group without nodes": (
+        lambda raw: model(raw, 2).update(nodes=1, pipelineParallel=1),
+        "models[2].group",
+        "nodes: 1",
+        "write nodes",
+    ),
+    "a drain longer than spot gives": (
+        on_spot,
+        "models[2].drain",
+        "130 s from the eviction of a follower",
+        "shutdownTimeoutSeconds: 80",
+    ),
+    "stages that differ": (
+        lambda raw: model(raw, 2).update(pipelineParallel=16),
+        "models[2].pipelineParallel",
+        "16 stages of 40 layers, the largest with 3",
+        "write 14",
+    ),
+    "a name that is no DNS name": (
+        lambda raw: model(raw).update(name="1-model"),
+        "models[0].name",
+        '"1-model" with nodes: 2',
+        "rename it",
+    ),
+    "half inside a placement group": (
+        another_placement_group,
+        "models[0].nodePools",
+        "inference-h100 (none), other (near)",
+        "name one of them",
+    ),
+}
+
+
+def test_the_example_has_no_finding() -> None:
+    assert problems(lambda _raw: None) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_cannot_work_is_refused_with_the_nearest_that_does(case: str) -> None:
+    edit, path, found, mend = CASES[case]
+    (said,) = [item for item in problems(edit) if item.path == path]
+    assert found in said.found
+    assert mend in said.mend
+
+
+def test_another_engine_is_refused_for_a_group() -> None:
+    said = problems(lambda raw: model(raw).update(engine="sglang", image="docker.io/lmsysorg/sglang:v0.5.23"))
+    assert any(item.path == "models[0].engine" and "with nodes: 2" in item.found for item in said)
