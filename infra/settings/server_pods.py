@@ -21,7 +21,7 @@ class Spread(Settings):
 class CompileCache(Settings):
     """Where the engine keeps what it has compiled: for small models a start takes longer for that than for weights.
 
-    Source of figures: vLLM's own logs, as collected in `infra/catalog/data/SOURCES.md` and docs/serving.md.
+    Figures and their source: docs/serving.md.
     """
 
     kind: Literal["node", "claim", "none"] = "node"

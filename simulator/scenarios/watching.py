@@ -57,7 +57,7 @@ class ReadyWatch(AbstractContextManager["ReadyWatch"]):
         self._reader.join(10)
 
     def _follow(self, stream: Iterable[str]) -> None:
-        for event in _documents(stream):
+        for event in documents(stream):
             pod = event["object"]
             name = pod["metadata"]["name"]
             if event["type"] == "DELETED":
@@ -72,7 +72,7 @@ class ReadyWatch(AbstractContextManager["ReadyWatch"]):
                 self._begun.set()
 
 
-def _documents(stream: Iterable[str]) -> Iterator[Json]:
+def documents(stream: Iterable[str]) -> Iterator[Json]:
     """The JSON documents of a stream, each as soon as it is whole, on one line or on many."""
     decoder, text = json.JSONDecoder(), ""
     for line in stream:

@@ -1,0 +1,122 @@
+"""Rollouts that would hang are told with the numbers, and each way out that is named is one."""
+
+import re
+from typing import Any
+
+import pytest
+
+from infra.errors import InputError
+from infra.settings import PlatformSettings, parse_settings
+from infra.settings.checks.rollout import rollout_problems
+
+Json = dict[str, Any]
+
+
+def pool(**changes: Any) -> Json:
+    return {
+        "name": "l4",
+        "purpose": "inference",
+        "instanceTypes": ["g6.2xlarge", "g6.12xlarge"],
+        "capacityTypes": ["on-demand"],
+        "limits": {"gpus": 4, "nodes": 4},
+        **changes,
+    }
+
+
+def model(name: str = "chat", **changes: Any) -> Json:
+    return {
+        "name": name,
+        "model": "Qwen/Qwen3-8B",
+        "traffic": "interactive",
+        "nodePools": ["l4"],
+        "rollout": {"strategy": "replace"},
+        **changes,
+    }
+
+
+def parsed(models: list[Json], pools: list[Json] | None = None) -> PlatformSettings:
+    return parse_settings(
+        {"target": "local", "cluster": {"name": "here"}, "nodePools": pools or [pool()], "models": models}
+    )
+
+
+def surging(settings: PlatformSettings) -> PlatformSettings:
+    """The same with the first model on the default strategy."""
+    first = settings.models[0]
+    changed = first.model_copy(update={"rollout": type(first.rollout)()})
+    return settings.model_copy(update={"models": (changed, *settings.models[1:])})
+
+
+@pytest.mark.parametrize(("replicas", "refused"), [(1, False), (3, False), (4, True)])
+def test_a_surge_is_refused_where_the_limits_allow_no_more(replicas: int, refused: bool) -> None:
+    settings = parsed([model(replicas=replicas)])
+
+    assert rollout_problems(settings) == []
+    assert [problem.path for problem in rollout_problems(surging(settings))] == ["models[0].rollout"] * refused
+
+
+def test_the_numbers_are_told_and_both_ways_out_are_ways_out() -> None:
+    settings = parsed([model(tensorParallel=4), model("other", replicas=2)], [pool(limits={"gpus": 8, "nodes": 4})])
+    (problem,) = rollout_problems(surging(settings))
+
+    assert "1 more of 4 nvidia.com/gpu" in problem.found
+    assert "beside 6 " in problem.found
+    assert "models/other 2 x 1" in problem.found
+    assert "l4 (at most 8 GPUs on 4 nodes)" in problem.accepted
+    limits = re.search(r"limits: \{gpus: (\d+), nodes: (\d+)\} for pool l4", problem.mend)
+    assert limits
+    raised = {"gpus": int(limits[1]), "nodes": int(limits[2])}
+    assert raised["gpus"] == 10
+    assert rollout_problems(surging(parsed([model(tensorParallel=4), model("other")], [pool(limits=raised)]))) == []
+    assert "rollout: {strategy: replace}, which serves with 0 of 1" in problem.mend
+    assert rollout_problems(settings) == []
+
+
+def test_more_servers_than_the_limits_hold_are_another_fault() -> None:
+    settings = parsed([model(replicas=4)])
+    many = settings.model_copy(update={"models": (settings.models[0].model_copy(update={"replicas": 5}),)})
+
+    (problem,) = rollout_problems(many)
+
+    assert problem.path == "models[0].replicas"
+    assert problem.found.startswith("5 of 1 nvidia.com/gpu")
+
+
+def test_pools_for_spot_alone_are_no_room_for_interactive_servers() -> None:
+    both = [pool(limits={"gpus": 1, "nodes": 1}), pool(name="spot", capacityTypes=["spot"])]
+    interactive = parsed([model(nodePools=["l4", "spot"])], both)
+    interruptible = parsed([model(nodePools=["l4", "spot"], traffic="interruptible")], both)
+
+    assert rollout_problems(surging(interactive))
+    assert rollout_problems(surging(interruptible)) == []
+
+
+def test_servers_apart_need_a_node_for_the_surge() -> None:
+    machines = [pool(instanceTypes=["g6.12xlarge"], limits={"gpus": 8, "nodes": 2})]
+    together = parsed([model(replicas=2)], machines)
+    apart = parsed([model(replicas=2, spread={"nodes": "required"})], machines)
+
+    assert rollout_problems(surging(together)) == []
+    assert rollout_problems(surging(apart))
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"compileCache": {"kind": "claim"}}, "models[0].compileCache"),
+        ({"compileCache": {"storageClass": "efs"}}, "models[0].compileCache"),
+        (
+            {"compileCache": {"kind": "claim", "storageClass": "efs"}, "nodePools": ["l4", "l40s"]},
+            "models[0].compileCache",
+        ),
+        ({"priorityClass": "system-node-critical"}, "models[0].priorityClass"),
+        ({"rollout": {"strategy": "surge", "atOnce": 0}}, "models[0].rollout.atOnce"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused(changes: Json, path: str) -> None:
+    pools = [pool(), pool(name="l40s", instanceTypes=["g6e.2xlarge"])]
+
+    with pytest.raises(InputError) as refused:
+        parsed([model(**changes)], pools)
+
+    assert [problem.path for problem in refused.value.problems] == [path]
