@@ -13,6 +13,7 @@ def preview(env: Env = DEFAULT_ENV, file: File = None, json: Json = False) -> No
 
         from cli.headroom_view import rollouts_as_json, rollouts_as_text, rollouts_of
         from cli.startup_view import startup_as_json, startup_as_text
+        from cli.tenancy_view import tenancy_as_json, tenancy_as_text
         from infra.plan import plan_as_json, plan_as_tree
         from infra.planning.destroy import survivors, survivors_as_text
         from infra.planning.startup.of_models import starts_of
@@ -22,8 +23,14 @@ def preview(env: Env = DEFAULT_ENV, file: File = None, json: Json = False) -> No
         if json:
             left = [item.as_json() for item in survivors(plan)]
             more = {"startup": startup_as_json(starts), "rollouts": rollouts_as_json(rollouts), "survivors": left}
-            print_json({**plan_as_json(plan), **more})
+            print_json({**plan_as_json(plan), **more, "tenancy": tenancy_as_json(stack.settings)})
         else:
             left_over = survivors_as_text(survivors(plan))
-            parts = (plan_as_tree(plan), startup_as_text(starts), rollouts_as_text(rollouts), left_over)
+            parts = (
+                plan_as_tree(plan),
+                startup_as_text(starts),
+                rollouts_as_text(rollouts),
+                tenancy_as_text(stack.settings),
+                left_over,
+            )
             sys.stdout.write("\n".join(part for part in parts if part))
