@@ -47,7 +47,8 @@ LWS_CHART = "oci://registry.k8s.io/lws/charts/lws"
 LWS_IMAGE_TAG = f"v{LWS}"  # values.yaml in the repository says `main`
 
 # The gateway: the set that KServe 0.20.0 is tested with (its kserve-deps.env). Gateway API and its inference extension
-# have newer releases; Envoy Gateway 1.8.1 and Envoy AI Gateway 1.0.0 are built with these (their go.mod).
+# have newer releases. Envoy Gateway 1.8.1 and Envoy AI Gateway 1.0.0 are built with Gateway API 1.5.1; the AI gateway
+# with 1.0.2 of the inference extension (their go.mod), whose InferencePool is v1 as well.
 GATEWAY_API = "1.5.1"  # Go module sigs.k8s.io/gateway-api; CRDs of the standard channel
 INFERENCE_EXTENSION = "1.5.0"  # Go module sigs.k8s.io/gateway-api-inference-extension; InferencePool
 INFERENCE_EXTENSION_MANIFEST = (

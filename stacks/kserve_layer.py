@@ -47,8 +47,10 @@ def deploy_kserve(cluster: "Cluster") -> dict[str, pulumi.Resource]:
 
 
 def needs_cert_manager(settings: PlatformSettings) -> bool:
-    """Whether anything asks for certificates: KServe's webhooks do."""
-    return any(model.kserve for model in settings.models)
+    """Whether anything asks for certificates: KServe's webhooks do, and a gateway with an issuer."""
+    gateway = settings.gateway
+    issued = gateway is not None and gateway.tls is not None and gateway.tls.issuer is not None
+    return issued or any(model.kserve for model in settings.models)
 
 
 def serves_llm_inference_services(settings: PlatformSettings) -> bool:
