@@ -96,17 +96,11 @@ def _predictor(body: Json) -> list[tuple[Json, int]]:
 
 
 def _llm_servers(body: Json) -> list[tuple[Json, int]]:
-    """Of KServe's LLMInferenceService: the servers, those for prompts only, and the endpoint picker with its tokenizer
-    (requests: KServe 0.20.0, LLMInferenceServiceConfig kserve-config-llm-scheduler)."""
+    """Of KServe's LLMInferenceService: the servers and those for prompts only. The endpoint picker is left out, as the
+    pods of operators are: KServe writes it, and it needs no GPU."""
     spec = body["spec"]
-    prefill, scheduler = spec.get("prefill"), (spec.get("router") or {}).get("scheduler")
-    asked = ({"cpu": "1", "memory": "2Gi"}, {"cpu": "256m", "memory": "500Mi"})
-    picker = {"spec": {"containers": [{"resources": {"requests": item}} for item in asked]}}
-    servers = [part for part in (spec, prefill) if part]
-    return [
-        *(({"spec": part["template"]}, int(part.get("replicas", 1))) for part in servers),
-        *([] if scheduler is None else [(picker, int(scheduler.get("replicas", 1)))]),
-    ]
+    servers = [part for part in (spec, spec.get("prefill")) if part]
+    return [({"spec": part["template"]}, int(part.get("replicas", 1))) for part in servers]
 
 
 # A line a kind: its pod templates, each with the number of pods that run at once.
