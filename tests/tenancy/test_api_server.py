@@ -1,6 +1,7 @@
 """A real control plane holds tenants to their bounds: quota, defaults, Pod Security and rights, as rendered."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -29,7 +30,26 @@ def cluster(state_root: Any) -> Iterator[Client]:
     """Two tenants on a control plane whose quota controller runs."""
     del state_root
     with throwaway(SilentProgress(), tenancies()) as environment:
-        yield environment.client
+        client = environment.client
+        for namespace in ("chat", "research"):
+            settle(client, namespace)
+        wait(lambda: allowed(client, "auditors", "list", "pods"))  # roles are put together by a controller
+        yield client
+
+
+def wait(ready: Callable[[], object]) -> None:
+    """Until controllers have done their part."""
+    end = time.monotonic() + 60
+    while not ready():
+        assert time.monotonic() < end, "the controllers did not get to it"
+        time.sleep(0.1)
+
+
+def settle(client: Client, namespace: str) -> None:
+    """Until pods can be judged: their account is there, and every quota has its status."""
+    wait(lambda: client.exists(client.path("v1", "ServiceAccount", namespace, "default")))
+    quotas = client.path("v1", "ResourceQuota", namespace)
+    wait(lambda: all((item.get("status") or {}).get("hard") for item in client.items(quotas)))
 
 
 def pod(name: str, namespace: str, requests: dict[str, str], **security: Any) -> dict[str, Any]:
@@ -115,6 +135,7 @@ def test_a_limit_of_gpus_is_accepted_as_a_key_and_counts_nothing(cluster: Client
             "spec": {"hard": hard},
         }
     )
+    settle(cluster, "mistaken")
 
     create(cluster, pod("eight", "mistaken", {GPU_RESOURCE: "8"}))
 
@@ -147,6 +168,7 @@ def test_efa_needs_the_privileged_level_and_nothing_less(cluster: Client) -> Non
     for level in ("baseline", "privileged"):
         labels = {"pod-security.kubernetes.io/enforce": level}
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": level, "labels": labels}})
+        settle(cluster, level)
 
     assert "violates PodSecurity" in refusal(cluster, pod("efa", "baseline", {}, **locking))
     create(cluster, pod("efa", "privileged", {}, **locking))
