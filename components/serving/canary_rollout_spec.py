@@ -30,7 +30,7 @@ _ROLLED_BACK, _TAKEN_OVER = 3, 4  # exit codes of the script that no retry chang
 # Each retry goes on where the last one ended; an API server that is upgraded is away for minutes.
 _RETRIES = 20
 _USER = 65532
-_POLL_SECONDS = 10.0
+_LONGEST_POLL_SECONDS = 10.0
 # Between steps: reading, writing, an API server that is slow.
 _STEP_MARGIN_SECONDS = 120
 
@@ -98,7 +98,7 @@ def rollout_plan(called: str, args: "CanaryRolloutArgs") -> Spec:
         "metrics": asdict(METRICS[args["engine"]]),
         "target": _target(args),
         "quality": quality,
-        "poll_seconds": _POLL_SECONDS,
+        "poll_seconds": min(_LONGEST_POLL_SECONDS, args["bake_seconds"] / 5),
         **_judged(args),
     }
 

@@ -193,6 +193,9 @@ KUBERNETES_RULES: Table = {
         Rule(at("roleRef"), Effect.REPLACE, "a binding's role cannot change", "Kubernetes documentation, RBAC"),
         Rule(at("subjects"), Effect.UPDATE, "rights change at once", "Kubernetes documentation, RBAC"),
     ),
+    "kubernetes:rbac.authorization.k8s.io/v1:Role": _in_place(
+        "rights change at once", "Kubernetes documentation, RBAC", "rules"
+    ),
     "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": object_rules(
         Rule(at("roleRef"), Effect.REPLACE, "a binding's role cannot change", "Kubernetes documentation, RBAC"),
         Rule(at("subjects"), Effect.UPDATE, "rights change at once", "Kubernetes documentation, RBAC"),
