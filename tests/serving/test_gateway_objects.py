@@ -127,7 +127,7 @@ def test_the_picker_reads_the_metrics_of_the_pods_it_selects() -> None:
 
 def test_the_simple_choice_passes_listed_paths_only_and_lets_go_within_pre_stop() -> None:
     ingress = named("Ingress", "phi-4-mini-exposed")
-    (body,) = [item for item in objects("Ingress")]
+    (body,) = objects("Ingress")
     annotations = body["metadata"]["annotations"]
     paths = ingress["rules"][0]["http"]["paths"]
 
