@@ -206,6 +206,11 @@ def test_good_arguments_have_no_problem() -> None:
     assert [(use.text, use.values) for use in uses(good)][1] == ("--allowed-media-domains", ("a.example", "b.example"))
 
 
+def test_a_value_that_kubernetes_fills_in_is_not_judged() -> None:
+    assert list(argument_problems(TABLE, ["--node-rank=$(LWS_WORKER_INDEX)"])) == []
+    assert "a number" in first_problem("--node-rank=$LWS_WORKER_INDEX")[0]
+
+
 def test_a_word_without_a_flag_is_a_problem() -> None:
     (problem,) = argument_problems(TABLE, ["Qwen/Qwen3-8B", "--seed=1"])
 

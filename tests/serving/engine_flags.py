@@ -6,12 +6,17 @@ from typing import Any
 
 import yaml
 
+from components.serving.kserve_inference_service_spec import inference_service_spec
+from components.serving.kserve_llm_spec import llm_inference_service_spec
+from components.serving.model_server_spec import deployment_spec
+from components.serving.multi_node_spec import set_spec
 from infra.catalog.engines import FlagTable, argument_problems
 from infra.conventions import ENGINE_LABEL
-from infra.plan import kubernetes_manifests
-from infra.settings import load_stack_file
+from infra.settings import ModelSettings, PlatformSettings, load_stack_file
 from infra.settings.loading import PLATFORM_KEY
-from stacks.evaluation import evaluate
+from stacks.kserve_layer import kserve_model_args
+from stacks.multi_node_layer import multi_node_args
+from stacks.workloads_layer import model_server_args
 from tests.conftest import ROOT
 
 # Where, the engine, and its arguments after the model.
@@ -33,10 +38,23 @@ def called_in(path: Path) -> Iterator[Called]:
     """Engines that a stack, or a file of objects, calls."""
     documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     if any(isinstance(item, Mapping) and PLATFORM_KEY in (item.get("config") or {}) for item in documents):
-        documents = [item.body for item in kubernetes_manifests(evaluate(load_stack_file(path), "stand-in"))]
+        settings = load_stack_file(path).settings
+        documents = [spec_of(model, settings) for model in settings.models]
     for document in documents:
         for engine, arguments in called(document):
             yield path.relative_to(ROOT).as_posix(), engine, arguments
+
+
+def spec_of(model: ModelSettings, settings: PlatformSettings) -> Any:  # a dict, of a shape that the form has
+    """The object that serves a model, in its form, by the builders that the program itself calls."""
+    if model.nodes > 1:
+        return set_spec(model.name, multi_node_args(model, settings))
+    if model.kserve is None:
+        return deployment_spec(model.name, model_server_args(model, settings))
+    if model.kserve.runtime == "huggingface":
+        return {}  # KServe's own server, whose flags are in infra/catalog/kserve.py
+    builder = llm_inference_service_spec if model.kserve.kind == "LLMInferenceService" else inference_service_spec
+    return builder(model.name, kserve_model_args(model, settings))
 
 
 def called(body: Any) -> Iterator[tuple[str, list[str]]]:  # any part of an object

@@ -4,7 +4,7 @@ import json
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.serving.engine_arguments import engine_arguments, engine_of, engine_variables, gpus_of, home_of
@@ -188,6 +188,7 @@ def test_copies_take_gpus() -> None:
     assert resources(given, POD)["limits"]["nvidia.com/gpu"] == "6"
 
 
+@settings(max_examples=25, deadline=None)
 @given(gib=st.floats(0.5, 500))
 def test_offloaded_blocks_have_room_in_shared_memory(gib: float) -> None:
     """vLLM maps them from a file in /dev/shm; tmpfs counts as the container's memory."""

@@ -16,13 +16,13 @@ def calls() -> list[Called]:
     return [call for path in [*stack_files(), *scenario_files()] for call in called_in(path)]
 
 
-def without(name: str, flag: str) -> dict[str, FlagTable]:
+def without(engine: str, flag: str) -> dict[str, FlagTable]:
     """The tables of a world in which the next version of an engine has one flag less."""
-    table = TABLES[name]
+    table = TABLES[engine]
     gone = table.flags[flag]
     kept = {spelling: item for spelling, item in table.flags.items() if item is not gone}
-    removed = {**table.removed, flag: Removed(flag, "9.9.9", "")}
-    return {**TABLES, name: replace(table, flags=kept, removed=removed)}
+    removed = {**table.removed, **{name: Removed(name, "9.9.9", "") for name in (gone.name, *gone.aliases)}}
+    return {**TABLES, engine: replace(table, flags=kept, removed=removed)}
 
 
 def test_every_flag_used_anywhere_is_in_the_table_of_its_version(calls: list[Called]) -> None:

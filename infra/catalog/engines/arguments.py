@@ -9,6 +9,7 @@ from infra.catalog.engines.flags import FlagTable
 from infra.catalog.engines.records import Flag
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE]-?[0-9]+)?[kKmMgGtT]?|auto")
+_FILLED_IN = re.compile(r".*\$\([A-Za-z_][A-Za-z0-9_]*\).*")  # a variable of the container, by Kubernetes
 _SHOWN_CHOICES = 12
 
 
@@ -78,7 +79,7 @@ def _wrong_value(flag: Flag, use: Use) -> tuple[str, str] | None:
         return None
     if len(use.values) > 1:
         return f"one value of {flag.name}", f"write {flag.name}={use.values[0]} and remove the rest"
-    return None if "." in use.text else _wrong_type(flag, use.values[0])
+    return None if "." in use.text or _FILLED_IN.fullmatch(use.values[0]) else _wrong_type(flag, use.values[0])
 
 
 def _wrong_type(flag: Flag, value: str) -> tuple[str, str] | None:
