@@ -1,0 +1,112 @@
+"""A canary in the settings: what is refused, and what becomes of it as a model of its own."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.errors import InputError
+from infra.settings import PlatformSettings, parse_settings
+from infra.settings.canary import canary_of, with_canaries
+from tests.conftest import ROOT
+
+
+def example(model: dict[str, Any] | None = None, canary: dict[str, Any] | None = None, **areas: Any) -> dict[str, Any]:
+    """The settings of examples/canary with changes of the model, of its canary and of whole areas; None removes."""
+    text = (ROOT / "examples" / "canary" / "Pulumi.canary.yaml").read_text(encoding="utf-8")
+    platform: dict[str, Any] = yaml.safe_load(text)["config"]["gpu-platform:platform"]
+    served = platform["models"][0]
+    served |= model or {}
+    served["canary"] = {
+        key: value for key, value in {**served["canary"], **(canary or {})}.items() if value is not None
+    }
+    return {key: value for key, value in {**platform, **areas}.items() if value is not None}
+
+
+def problems(raw: dict[str, Any]) -> dict[str, str]:
+    """Path of each problem, and what is said of it."""
+    with pytest.raises(InputError) as caught:
+        parse_settings(raw)
+    return {item.path: f"{item.found} | {item.accepted} | {item.mend}" for item in caught.value.problems}
+
+
+def settings() -> PlatformSettings:
+    return parse_settings(example())
+
+
+def test_a_canary_is_a_model_of_its_own_behind_the_same_routes_without_traffic() -> None:
+    found = with_canaries(settings())
+
+    stable, canary = found.models
+    assert (canary.name, canary.canary, canary.max_model_len) == ("qwen3-8b-canary", None, 32768)
+    assert stable == settings().models[0]
+    assert found.gateway is not None
+    (route,) = found.gateway.routes
+    assert route.name == "chat-canary"  # another object, so that its weights are never written again
+    assert [(item.model, item.weight) for item in route.backends] == [("qwen3-8b", 100), ("qwen3-8b-canary", 0)]
+
+
+def test_settings_without_a_canary_stay_as_they_are() -> None:
+    raw = example()
+    del raw["models"][0]["canary"]
+    parsed = parse_settings(raw)
+
+    assert with_canaries(parsed) is parsed
+
+
+def test_another_checkpoint_brings_no_revision_and_size_of_the_old_one() -> None:
+    raw = example({"revision": "a" * 40}, {"model": "Qwen/Qwen3-4B", "checkpointGib": 7.5, "maxModelLen": None})
+    canary = canary_of(parse_settings(raw).models[0])
+
+    assert (canary.model, canary.revision) == ("Qwen/Qwen3-4B", None)
+
+
+def test_a_path_route_keeps_the_stable_version() -> None:
+    raw = example()
+    raw["gateway"]["routes"].append({"name": "batch", "match": {"path": "/batch"}, "backends": [{"model": "qwen3-8b"}]})
+    found = with_canaries(parse_settings(raw))
+
+    assert found.gateway is not None
+    assert [(route.name, len(route.backends)) for route in found.gateway.routes] == [("chat-canary", 2), ("batch", 1)]
+
+
+def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> None:
+    canary = {"qualityCheck": None}
+    found = with_canaries(parse_settings(example({"kserve": {"mode": "Knative"}}, canary, gateway=None)))
+
+    (model,) = found.models
+    assert model.kserve is not None
+    assert (model.max_model_len, model.kserve.canary_traffic_percent) == (32768, 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "said"),
+    [
+        (example(gateway=None), "models[0].canary", "no route of the gateway"),
+        (
+            example({"kserve": {"mode": "Standard"}}, {"qualityCheck": None}),
+            "models[0].canary",
+            "KServe ignores canaryTrafficPercent",
+        ),
+        (
+            example({"kserve": {"kind": "LLMInferenceService"}}, {"qualityCheck": None}),
+            "models[0].canary",
+            "write kserve.mode: Knative",
+        ),
+        (example({"kserve": {"mode": "Knative"}}), "models[0].canary.qualityCheck", "no address of its own"),
+        (example(canary={"maxModelLen": None}), "models[0].canary", "at least one of image"),
+        (example(canary={"replicas": 1}), "models[0].canary.replicas", "at least 2"),
+        (example(canary={"steps": [100]}), "models[0].canary.steps", "at most 50"),
+        (example(canary={"steps": [25, 10]}), "models[0].canary.steps", "larger than the one before"),
+        (example(canary={"minRequests": 99}), "models[0].canary.minRequests", "100"),
+        (example(canary={"bakeSeconds": 9000}), "models[0].canary.bakeSeconds", "write 7200 or less"),
+        (example(canary={"image": "vllm/vllm-openai:latest"}), "models[0].canary.image", "version tag or a digest"),
+        (example(canary={"maxModelLen": 65536}), "models[0].canary.maxModelLen", "write 40960 or less"),
+        (example(canary={"qualityCheck": {}}), "models[0].canary.qualityCheck", "one of image and url"),
+        (example({"name": "q" * 40}), "models[0].name", "at most 39"),
+    ],
+)
+def test_what_cannot_be_judged_or_split_is_refused(raw: dict[str, Any], path: str, said: str) -> None:
+    found = problems(raw)
+
+    assert said in found[path]
