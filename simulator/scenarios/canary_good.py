@@ -1,0 +1,64 @@
+"""A new version that is as good as the old one takes over step by step, also when its Job is lost on the way."""
+
+from simulator.scenarios.canary import (
+    CANARY,
+    STABLE,
+    await_end,
+    await_share,
+    events_of,
+    prepare,
+    script,
+    share_of_canary,
+    state_of,
+    versions,
+)
+from simulator.scenarios.observing import Observations
+from simulator.scenarios.scenario import Scenario
+from simulator.throwaway import Throwaway
+
+
+def _story(environment: Throwaway, observations: Observations) -> None:
+    client = environment.client
+    observations.promise(
+        "the route leads to both versions, the canary without traffic",
+        share_of_canary(client) == 0,
+        f"{share_of_canary(client)} %",
+    )
+    with versions(environment) as traffic, script(environment, traffic.addresses) as running:
+        running.start()
+        await_share(client, 10, running, observations)
+        await_share(client, 25, running, observations)
+        running.kill()
+        observations.saw("the Job's node is lost in the middle of the second step")
+        observations.promise("the traffic stays where it was", share_of_canary(client) == 25, str(state_of(client)))
+        before = traffic.sent[CANARY]
+        running.start()
+        for percent in (50, 100):
+            await_share(client, percent, running, observations)
+        observations.saw(f"a new pod went on with 25 %; the canary answered {traffic.sent[CANARY] - before} requests")
+        state = await_end(running, client, observations)
+        observations.promise(
+            "the script ends with 0 and the canary keeps 100 % of the traffic",
+            (running.ended(), state["phase"], share_of_canary(client)) == (0, "done", 100),
+            f"{running.ended()}, {state}; {running.log()}",
+        )
+        answered = traffic.sent[STABLE]
+    passed = [event["message"] for event in events_of(client) if event["reason"] == "CanaryStepPassed"]
+    observations.promise(
+        "events on the route tell what each step found",
+        [text.partition(" ")[0] for text in sorted(passed, key=lambda text: int(text.split()[0]))]
+        == ["10", "25", "50", "100"],
+        "; ".join(passed),
+    )
+    for text in passed:
+        observations.saw(text)
+    observations.promise("the stable version answered until the end of its share", answered > 0, str(answered))
+
+
+SCENARIO = Scenario(
+    "canary-good",
+    "a version as good as the old one gets 10, 25, 50 and 100 % of the traffic, across the loss of its Job",
+    _story,
+    prepare,
+    karpenter=False,
+)
