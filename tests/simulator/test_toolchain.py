@@ -38,15 +38,17 @@ def program(path: Path, name: str, script: str) -> None:
 
 @pytest.mark.parametrize(("modules", "pins"), [(MODULES, SIMULATOR_MODULES), (PULUMI.modules, TEST_MODULES)])
 def test_every_pin_stands_in_go_mod_and_go_sum(modules: Path, pins: dict[str, str]) -> None:
-    pinned = {}
+    pinned: dict[str, set[str]] = {}
     for folder in modules.iterdir():
         required = re.findall(r"^(?:require)?\s+(\S+) (v\S+)$", (folder / "go.mod").read_text(), re.MULTILINE)
         indirect = re.findall(r"^\s+(\S+) (v\S+) // indirect$", (folder / "go.mod").read_text(), re.MULTILINE)
         sums = (folder / "go.sum").read_text()
         for module, version in [*required, *indirect]:
             if module in pins and f"{module} {version} h1:" in sums:
-                pinned[module] = version
-    assert pinned == pins
+                pinned.setdefault(module, set()).add(version)
+    # A controller may be built with another version of a module than the one whose own controller runs: KServe 0.20.0
+    # knows the kinds of LeaderWorkerSet 0.8.0.
+    assert {module: version for module, version in pins.items() if version in pinned.get(module, ())} == pins
 
 
 def test_every_tool_and_crd_source_is_of_a_pinned_module() -> None:
