@@ -127,16 +127,18 @@ def _accepted_by_knative(pod: Spec) -> Spec:
     """The pod without what Knative refuses (pkg/apis/serving/fieldmask.go).
 
     Knative stops a pod by itself: its proxy goes on serving until senders have heard, and the grace period is the
-    revision's time-out. A port has one of its names, and probes name none.
+    revision's time-out. A port has one of its names, and probes have its number.
     """
     container = {key: value for key, value in pod["containers"][0].items() if key != "lifecycle"}
     ports = [{**port, "name": _KNATIVE_PORT} for port in container["ports"]]
-    probes = {probe: _on_the_port(container[probe]) for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+    number = ports[0]["containerPort"]
+    probes = {
+        probe: _on_port(container[probe], number) for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+    }
     kept = {key: value for key, value in pod.items() if key != "terminationGracePeriodSeconds"}
     return {**kept, "containers": [{**container, "ports": ports, **probes}]}
 
 
-def _on_the_port(probe: dict[str, Any]) -> Spec:
-    """A probe of the container's one port, which Knative fills in."""
-    request = {key: value for key, value in probe["httpGet"].items() if key != "port"}
-    return {**probe, "httpGet": request}
+def _on_port(probe: dict[str, Any], number: int) -> Spec:
+    """A probe of the port by its number; InferenceService's CRD insists on one in a startup probe."""
+    return {**probe, "httpGet": {**probe["httpGet"], "port": number}}

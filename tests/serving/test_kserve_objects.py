@@ -48,7 +48,7 @@ def test_a_knative_predictor_has_nothing_that_knative_refuses() -> None:
     assert "lifecycle" not in engine
     assert [port["name"] for port in engine["ports"]] == ["http1"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert "port" not in engine[probe]["httpGet"]
+        assert engine[probe]["httpGet"]["port"] == engine["ports"][0]["containerPort"]
     assert predictor["timeout"] == revision_timeout_seconds(90)
     assert predictor["canaryTrafficPercent"] == 10
     assert (predictor["minReplicas"], predictor["maxReplicas"], predictor["containerConcurrency"]) == (1, 3, 32)
