@@ -46,16 +46,17 @@ LWS = "0.9.0"  # Go module sigs.k8s.io/lws; the chart is stamped at release: Cha
 LWS_CHART = "oci://registry.k8s.io/lws/charts/lws"
 LWS_IMAGE_TAG = f"v{LWS}"  # values.yaml in the repository says `main`
 
-# The gateway: the set that KServe 0.20.0 is tested with (its kserve-deps.env). Gateway API and its inference extension
-# have newer releases. Envoy Gateway 1.8.1 and Envoy AI Gateway 1.0.0 are built with Gateway API 1.5.1; the AI gateway
-# with 1.0.2 of the inference extension (their go.mod), whose InferencePool is v1 as well.
+# The gateway: the set that KServe 0.20.0 is tested with (its kserve-deps.env), but for one patch of Envoy Gateway: with
+# the CRDs of 1.8.0 and 1.8.1 the API server refuses every rate limit (envoyproxy/gateway issue 9186; seen on the embedded
+# control plane, 2026-11-21). Both gateways are built with Gateway API 1.5.1, the AI gateway with 1.0.2 of the inference
+# extension (their go.mod), whose InferencePool is v1 as well.
 GATEWAY_API = "1.5.1"  # Go module sigs.k8s.io/gateway-api; CRDs of the standard channel
 INFERENCE_EXTENSION = "1.5.0"  # Go module sigs.k8s.io/gateway-api-inference-extension; InferencePool
 INFERENCE_EXTENSION_MANIFEST = (
     "https://github.com/kubernetes-sigs/gateway-api-inference-extension/releases/download/"
     f"v{INFERENCE_EXTENSION}/manifests.yaml"
 )
-ENVOY_GATEWAY = "1.8.1"  # charts and Go module github.com/envoyproxy/gateway
+ENVOY_GATEWAY = "1.8.2"  # charts and Go module github.com/envoyproxy/gateway
 ENVOY_GATEWAY_CHART = "oci://docker.io/envoyproxy/gateway-helm"
 ENVOY_GATEWAY_CRD_CHART = "oci://docker.io/envoyproxy/gateway-crds-helm"
 AI_GATEWAY = "1.0.0"  # charts and Go module github.com/envoyproxy/ai-gateway

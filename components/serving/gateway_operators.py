@@ -20,7 +20,7 @@ class GatewayChartsArgs(TypedDict):
     envoy_gateway_crds: str
     """Address of the chart gateway-crds-helm."""
     envoy_gateway_version: str
-    """Version of both, such as v1.8.1."""
+    """Version of both, such as v1.8.2."""
     ai_gateway: str
     """Address of the chart ai-gateway-helm."""
     ai_gateway_crds: str
