@@ -47,8 +47,8 @@ LWS_CHART = "oci://registry.k8s.io/lws/charts/lws"
 LWS_IMAGE_TAG = f"v{LWS}"  # values.yaml in the repository says `main`
 
 # The gateway: the set that KServe 0.20.0 is tested with (its kserve-deps.env), but for one patch of Envoy Gateway: with
-# the CRDs of 1.8.0 and 1.8.1 the API server refuses every rate limit (envoyproxy/gateway issue 9186; seen on the embedded
-# control plane, 2026-11-21). Both gateways are built with Gateway API 1.5.1, the AI gateway with 1.0.2 of the inference
+# the CRDs of 1.8.0 and 1.8.1 the API server refuses every rate limit (envoyproxy/gateway issue 9186; seen here,
+# 2026-11-21). Both gateways are built with Gateway API 1.5.1, the AI gateway with 1.0.2 of the inference
 # extension (their go.mod), whose InferencePool is v1 as well.
 GATEWAY_API = "1.5.1"  # Go module sigs.k8s.io/gateway-api; CRDs of the standard channel
 INFERENCE_EXTENSION = "1.5.0"  # Go module sigs.k8s.io/gateway-api-inference-extension; InferencePool
