@@ -60,8 +60,8 @@ MONITORING_NAMESPACE = "monitoring"
 # On pods in a model's own namespace that may call it: the model's name. Its NetworkPolicy lets them in.
 CLIENT_OF_LABEL = "gpu-platform/client-of"
 
-# On all pods of a server over several nodes: the model's name. And what the LeaderWorkerSet controller gives the pods of
-# one group (lws v0.9.0, api/leaderworkerset/v1).
+# On all pods of a server over several nodes: the model's name. And what the LeaderWorkerSet controller gives the pods
+# of one group (lws v0.9.0, api/leaderworkerset/v1).
 GROUP_LABEL = "gpu-platform/group"
 GROUP_KEY_LABEL = "leaderworkerset.sigs.k8s.io/group-key"
 
