@@ -11,7 +11,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -117,7 +117,7 @@ class RouteSplit:
         labels: label selectors of their pods.
     """
 
-    def __init__(self, api: Api, routes: list[Mapping[str, str]], labels: Mapping[str, str]) -> None:
+    def __init__(self, api: Api, routes: Sequence[Mapping[str, str]], labels: Mapping[str, str]) -> None:
         self._api, self._routes, self._labels = api, routes, labels
 
     def state(self) -> Json:

@@ -118,9 +118,11 @@ class CanaryRollout(pulumi.ComponentResource):
         quiet: Spec = {} if args.get("wait") else {"annotations": {"pulumi.com/skipAwait": "true"}}
         job = job_spec(called, args)
         patience = f"{job['activeDeadlineSeconds'] + NODE_LAUNCH_SECONDS}s"
+        # Named with its type: mypy takes minutes and gigabytes to fit an unpacked literal to the SDK's TypedDicts.
+        own: Spec = {**metadata, **quiet}
         made = Job(
             f"{name}-job",
-            metadata={**metadata, **quiet},
+            metadata=own,
             spec=job,
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -142,7 +144,7 @@ class CanaryRollout(pulumi.ComponentResource):
             wanted["split", namespace] = split_rules(mine)
         for (what, namespace), rules in wanted.items():
             role_name = f"{called}-{what}"
-            here = {**metadata, "name": role_name, "namespace": namespace}
+            here: Spec = {**metadata, "name": role_name, "namespace": namespace}
             suffix = what if what == "servers" else f"{what}-{namespace}"
             role = Role(f"{name}-role-{suffix}", metadata=here, rules=rules, opts=pulumi.ResourceOptions(parent=self))
             made.append(
@@ -159,13 +161,10 @@ class CanaryRollout(pulumi.ComponentResource):
     def _path_to(self, name: str, side: str, called: str, args: CanaryRolloutArgs) -> pulumi.Resource:
         """Network policies add up: this one lets the rollout read metrics, where others only let the gateway in."""
         server = args["stable"] if side == "stable" else args["canary"]
+        metadata: Spec = {"name": f"{called}-{side}", "namespace": args["namespace"], "labels": object_labels(called)}
         return NetworkPolicy(
             f"{name}-network-policy-{side}",
-            metadata={
-                "name": f"{called}-{side}",
-                "namespace": args["namespace"],
-                "labels": object_labels(called),
-            },
+            metadata=metadata,
             spec=network_policy_spec(called, server, args),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -174,12 +173,11 @@ class CanaryRollout(pulumi.ComponentResource):
         self, name: str, called: str, metadata: Spec, args: CanaryRolloutArgs, account: ServiceAccount
     ) -> list[pulumi.Resource]:
         """The quality check's Jobs, suspended: the script only lets them go, it cannot make any."""
-        return [
-            Job(
-                f"{name}-check-{step}",
-                metadata={**metadata, "name": check, "annotations": {"pulumi.com/skipAwait": "true"}},
-                spec=check_job_spec(called, step, args),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[account], ignore_changes=["spec.suspend"]),
+        made: list[pulumi.Resource] = []
+        for step, check in check_names(called, args).items():
+            own: Spec = {**metadata, "name": check, "annotations": {"pulumi.com/skipAwait": "true"}}
+            options = pulumi.ResourceOptions(parent=self, depends_on=[account], ignore_changes=["spec.suspend"])
+            made.append(
+                Job(f"{name}-check-{step}", metadata=own, spec=check_job_spec(called, step, args), opts=options)
             )
-            for step, check in check_names(called, args).items()
-        ]
+        return made

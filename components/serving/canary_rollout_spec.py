@@ -215,7 +215,7 @@ def network_policy_spec(called: str, server: str, args: "CanaryRolloutArgs") -> 
 
 def _judged(args: "CanaryRolloutArgs") -> Spec:
     limits = {
-        name: args[name]  # type: ignore[literal-required]  # each is a key of the arguments
+        name: args[name]  # each is a key of the arguments
         for name in ("ttft_ratio", "tpot_ratio", "error_delta", "min_requests", "bake_seconds", "max_wait_seconds")
     }
     return {"steps": list(args["steps"]), "limits": limits}

@@ -10,13 +10,12 @@ Sources: lws v0.9.0; vLLM 0.33 docs/serving/parallelism_scaling.md and engine/ar
 from typing import TYPE_CHECKING
 
 from components.fabric.pod_fragment import PodNeeds, efa_fragment, with_fragment
-from components.serving.engine_arguments import engine_of
+from components.serving.engine_arguments import engine_of, gpus_of
 from components.serving.multi_node_stop import follower_pre_stop
 from components.serving.network_policy_spec import network_policy_spec
 from components.serving.pod_parts import (
     CONTAINER,
     drain_of,
-    gpus_of,
     node_affinity,
     object_labels,
     pod_spec,

@@ -1,6 +1,8 @@
 """Every scenario, in the order they are listed."""
 
 from simulator.scenarios import (
+    canary_bad,
+    canary_good,
     karpenter_weights,
     mig_slices,
     node_drain,
@@ -12,6 +14,8 @@ from simulator.scenarios import (
 SCENARIOS = {
     item.name: item
     for item in (
+        canary_bad.SCENARIO,
+        canary_good.SCENARIO,
         karpenter_weights.SCENARIO,
         mig_slices.SCENARIO,
         node_drain.SCENARIO,

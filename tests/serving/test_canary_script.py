@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +83,7 @@ class World:
         self.ready = ["c"]
         self.seen: list[int] = []
         monkeypatch.setattr(canary, "read_metrics", self.metrics)
-        monkeypatch.setattr(canary.time, "sleep", lambda _: None)
+        monkeypatch.setattr(time, "sleep", lambda _: None)
 
     def metrics(self, server: Server, path: str, names: MetricNames) -> dict[str, float]:
         del path, names
@@ -189,7 +190,7 @@ def test_a_canary_that_loses_its_servers_is_rolled_back(world: World) -> None:
     assert "no server of the canary is ready" in world.api.state()["reason"]
 
 
-def test_another_rollout_takes_over(world: World) -> None:
+def test_another_rollout_takes_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {**world.rollout()._plan["limits"], "min_requests": 500, "max_wait_seconds": 60}
     rollout = world.rollout(limits=limits)
 
@@ -198,22 +199,23 @@ def test_another_rollout_takes_over(world: World) -> None:
             text = json.dumps({**world.api.state(), "run": "two"})
             world.api.objects[ROUTES[0]]["metadata"]["annotations"][STATE_ANNOTATION] = text
 
-    canary.time.sleep = other  # type: ignore[assignment]  # the fixture puts it back
+    monkeypatch.setattr(time, "sleep", other)
     assert rollout.run() == TAKEN_OVER
     assert world.api.state()["run"] == "two"
     assert world.api.shares(ROUTES[0])["new"] == 10  # it is the other's now
 
 
-def test_weights_that_somebody_moved_are_set_again(world: World) -> None:
+def test_weights_that_somebody_moved_are_set_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {**world.rollout()._plan["limits"], "min_requests": 400, "max_wait_seconds": 60}
-    rollout, moved = world.rollout(limits=limits), []
+    rollout = world.rollout(limits=limits)
+    moved: list[int] = []
 
     def reset(_: float) -> None:
         if not moved and world.api.shares(ROUTES[0])["new"] == 50:
             moved.append(1)
             world.api.put(ROUTES[0], {**route(old=100, new=0)} | {"metadata": world.api.objects[ROUTES[0]]["metadata"]})
 
-    canary.time.sleep = reset  # type: ignore[assignment]  # the fixture puts it back
+    monkeypatch.setattr(time, "sleep", reset)
     assert rollout.run() == DONE
     assert [event["reason"] for event in world.api.events].count("CanaryWeights") == 1
 

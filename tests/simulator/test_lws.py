@@ -56,7 +56,8 @@ def groups(**pod: Any) -> Json:
         "fabric": {"transport": "tcp", "instance_type": "g6e.12xlarge"},
         "several_zones": True,
     }
-    return set_spec("qwen", told)
+    made: Json = set_spec("qwen", told)
+    return made
 
 
 def lws(name: str, spec: Json) -> Manifest:

@@ -206,7 +206,7 @@ def test_killed_half_way_and_run_again_it_ends_too(
     assert first.stdout is not None
     assert "draining" in first.stdout.readline()
     # Karpenter deletes claims of a deleted pool too, so that one goes says nothing of how far the drain came.
-    assert wait_for(lambda: bounds_given(client), 20)
+    assert wait_for(lambda: bool(bounds_given(client)), 20)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     given = bounds_given(client)
