@@ -11,6 +11,7 @@ from components.serving.pod_parts import engine_container, pod_spec
 from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 from components.specs import Spec
 from infra.catalog.engines import VLLM
+from infra.catalog.kserve import STORAGE_INITIALIZER_USER
 from infra.conventions import ENGINE_LABEL
 
 # The template's container that serves.
@@ -23,6 +24,15 @@ _ROUTING_ANNOTATION = "serving.kserve.io/model-based-routing-enabled"
 # How prefill and decode servers pass KV caches (docs/samples/llmisvc/e2e-gpt-oss of KServe; the flag is vLLM's).
 _TRANSFER = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
 _SIDE_CHANNEL = "VLLM_NIXL_SIDE_CHANNEL_HOST"
+# Written out in full: the picker's pod has no context to inherit. The image's own user has a home it can write to, and
+# what it downloads lies on volumes that anybody may write to.
+_INITIALIZER_SECURITY: Spec = {
+    "runAsNonRoot": True,
+    "runAsUser": STORAGE_INITIALIZER_USER,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
 
 def llm_inference_service_spec(name: str, args: KServeModelArgs) -> Spec:
@@ -79,8 +89,12 @@ def _prefill(name: str, prefill: PrefillArgs) -> Spec:
 
 
 def _router(args: KServeModelArgs) -> Spec:
-    gateway = args.get("gateway")
-    router: Spec = {"scheduler": {"replicas": args.get("scheduler_replicas", 1)}}
+    gateway, first = args.get("gateway"), _initializer(args["pod"])
+    scheduler: Spec = {"replicas": args.get("scheduler_replicas", 1)}
+    if first:
+        # The picker downloads the tokenizer. Without a list of containers KServe's merge would delete the template's.
+        scheduler["template"] = {"initContainers": first, "containers": [{"name": CONTAINER}]}
+    router: Spec = {"scheduler": scheduler}
     if gateway:
         router["gateway"] = {"refs": [{"name": gateway["name"], "namespace": gateway["namespace"]}]}
         router["route"] = {}
@@ -125,6 +139,14 @@ def _container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, *, por
 
 
 def _initializer(pod: ServingPodArgs) -> list[Spec]:
-    """The token for KServe's initializer, which downloads a gated model in the engine's place."""
-    token = [] if "weights" in pod else token_variables(pod)
-    return [{"name": "storage-initializer", "env": token}] if token else []
+    """What KServe's initializer, which downloads model and adapters, lacks of its own.
+
+    KServe gives it no security context, and a namespace that enforces `restricted` forbids every pod that has it. It
+    merges what a template says of a container of this name into its own (attachStorageInitializer in
+    workload_storage.go); switched off, because a store of ours is mounted, it would leave a container without image.
+    """
+    if "weights" in pod:
+        return []
+    token = token_variables(pod)
+    found: Spec = {"name": "storage-initializer", "securityContext": _INITIALIZER_SECURITY}
+    return [{**found, "env": token} if token else found]

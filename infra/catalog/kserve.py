@@ -56,3 +56,6 @@ HUGGING_FACE_SERVER = HuggingFaceServer(
     source="KServe v0.20.0: python/huggingface_server.Dockerfile, python/kserve/kserve/model_server.py, protocol/rest,"
     " python/huggingfaceserver/huggingfaceserver/__main__.py",
 )
+
+# The unprivileged user of docker.io/kserve/storage-initializer (KServe v0.20.0, python/storage-initializer.Dockerfile).
+STORAGE_INITIALIZER_USER = 1000

@@ -24,6 +24,9 @@ _WEBHOOKS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfigu
 _DEFINITIONS = CrdSource("kserve", _MODULE, "config/crd/full/**/serving.kserve.io_*.yaml")
 # Kinds it looks for once, when it starts: what is not there by then is never made.
 _KNATIVE_SERVICES = CrdSource("kserve", "knative.dev/serving", "config/core/300-resources/service.yaml")
+# Without this ConfigMap no Knative Service is made; Knative itself is not here.
+_AUTOSCALER = CrdSource("kserve", "knative.dev/serving", "config/core/configmaps/autoscaler.yaml")
+_KNATIVE_NAMESPACE = "knative-serving"
 _ROUTES = CrdSource("gateway-api", "sigs.k8s.io/gateway-api", "config/crd/standard/*.yaml")
 
 
@@ -44,9 +47,20 @@ def _launch_llm(place: Place) -> Launch:
 def _before() -> Sequence[Json]:
     """Its namespace and a configuration to start with."""
     metadata = {"name": _NAMESPACE, "labels": {"control-plane": "kserve-controller-manager"}}
-    found = objects_in(_CONFIGURATION, frozenset({"ConfigMap"}))
-    maps = [{**item, "metadata": {"name": item["metadata"]["name"], "namespace": _NAMESPACE}} for item in found]
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, *maps]
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, *_maps(_CONFIGURATION, _NAMESPACE)]
+
+
+@cache
+def _before_knative() -> Sequence[Json]:
+    """The same, and what it reads of Knative's configuration."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _KNATIVE_NAMESPACE}}
+    return [*_before(), namespace, *_maps(_AUTOSCALER, _KNATIVE_NAMESPACE)]
+
+
+def _maps(source: CrdSource, namespace: str) -> Sequence[Json]:
+    """The ConfigMaps of a file, with no more metadata than they need."""
+    found = objects_in(source, frozenset({"ConfigMap"}))
+    return [{**item, "metadata": {"name": item["metadata"]["name"], "namespace": namespace}} for item in found]
 
 
 @cache
@@ -61,7 +75,7 @@ INFERENCE_SERVICES = Controller(
     groups=frozenset({"serving.kserve.io"}),
     kinds=frozenset({"InferenceService"}),
     definitions=(_DEFINITIONS, _KNATIVE_SERVICES, _ROUTES),
-    before=_before,
+    before=_before_knative,
     webhooks=lambda: objects_in(_OF_INFERENCE_SERVICES, _WEBHOOKS),
 )
 LLM_INFERENCE_SERVICES = Controller(
