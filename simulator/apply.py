@@ -14,7 +14,7 @@ from infra.errors import PlatformError
 from infra.plan.manifests import Manifest
 from infra.progress import Progress
 from simulator.client import ApiError, Client, Json, until, wait_for
-from simulator.crds import WITHOUT_DEFINITIONS
+from simulator.crds import SOURCES, WITHOUT_DEFINITIONS, custom_resource_definitions, needed
 from simulator.state import ObjectKey
 
 # A CRD is served a fraction of a second after it is accepted; the API server builds its schema in the background.
@@ -96,10 +96,13 @@ def apply(
 def dry_run(client: Client, manifests: Sequence[Manifest], progress: Progress) -> list[Rejection]:
     """Everything the API server would refuse, without applying it.
 
-    Namespaces and CRDs of the plan are created for real: use a throw-away control plane (`control_plane_only`).
+    Namespaces and CRDs, of the plan and of the kinds in it, are created for real: use a throw-away control plane
+    (`control_plane_only`).
     """
     rejections = []
     manifests = with_definitions(manifests, progress)
+    definitions = custom_resource_definitions(needed(SOURCES, manifests))
+    apply_definitions(client, [item for item in definitions if not client.exists(client.path_of(item.body))])
     with progress.step("ask the API server", len(manifests)) as step:
         for namespace in missing_namespaces(manifests):
             _open_namespace(client, namespace)

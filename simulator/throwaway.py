@@ -27,7 +27,7 @@ from simulator import apply, control_plane, processes
 from simulator.bring_up import Phases, bring_objects, start
 from simulator.client import Client
 from simulator.controllers import Controller, WithControllers
-from simulator.crds import custom_resource_definitions
+from simulator.crds import SOURCES, custom_resource_definitions, needed
 from simulator.folders import Layout, disk_faults, state_folder
 from simulator.karpenter.rewriting import rewritten
 from simulator.node_sources import KarpenterNodes, NodeSource, PlannedNodes, Running
@@ -123,12 +123,15 @@ def throwaway(
 
 @contextmanager
 def control_plane_only(progress: Progress) -> Iterator[Client]:
-    """A throw-away API server that knows the CRDs: no controllers, no nodes."""
+    """A throw-away API server: no controllers, no nodes, and the CRDs of every environment.
+
+    `apply.dry_run` brings those of the operators that its manifests use: all of them are a gigabyte to the server.
+    """
     with _folder() as layout:
         tools = ensure_tools(progress)
         with progress.step("start a throw-away control plane") as step:
             client = control_plane.start_api(layout, State(), tools, progress)
-            apply.apply_definitions(client, custom_resource_definitions())
+            apply.apply_definitions(client, custom_resource_definitions(needed(SOURCES, ())))
             step.advance(detail=client.server)
         yield client
         client.close()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from infra.plan import Manifest
 from simulator.apply import apply_definitions
 from simulator.client import Client, wait_for
-from simulator.crds import custom_resource_definitions
+from simulator.crds import SOURCES, custom_resource_definitions
 from simulator.environment import Throwaway
 from simulator.node_objects import put_nodes, remove_nodes
 from simulator.nodes import nodes_for
@@ -35,8 +35,8 @@ class EngineCluster:
         return text.replace(f"gpu-platform-{self._environment.kubeconfig.parent.name}", _CONTEXT)
 
     def install_definitions(self) -> None:
-        """The CRDs, where no release of the program brings them."""
-        apply_definitions(self.client, custom_resource_definitions())
+        """The CRDs that every environment has, where no release of the program brings them."""
+        apply_definitions(self.client, custom_resource_definitions([source for source in SOURCES if not source.group]))
 
     def add_nodes(self, manifests: Sequence[Manifest]) -> None:
         """Nodes that have room for the pods of a plan. Here they stand before their NodePools do."""

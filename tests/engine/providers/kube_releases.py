@@ -13,8 +13,10 @@ from tests.engine.providers.kube_waits import wait_until, why_not_gone
 from tests.engine.providers.values import Properties
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
-# By chart: the Go module's folder. What a chart keeps in its folder `crds` is left to whoever prepares the cluster.
+# By chart: the Go module's folder with the CRDs among its templates, and with those in its folder `crds`, which Helm
+# installs with the first release and never touches again.
 _DEFINITIONS = {"karpenter-crd": "karpenter-aws"}
+_KEPT_DEFINITIONS = {"lws": "lws"}
 
 
 class Releases:
@@ -29,7 +31,7 @@ class Releases:
         chart = str(inputs["chart"]).rpartition("/")[2]
         if chart not in SUBSTITUTES:
             raise ProviderError(f"the chart {chart} is not in SUBSTITUTES of simulator/releases.py")
-        apply_definitions(self._client, definitions_of(chart))
+        apply_definitions(self._client, [*definitions_of(chart), *_read(_KEPT_DEFINITIONS.get(chart))])
         self._client.apply(_record(inputs))
         identifier = f"{inputs['namespace']}/{inputs['name']}"
         return identifier, {**inputs, "status": {"name": inputs["name"], "status": "deployed", "chart": chart}}
@@ -54,9 +56,12 @@ class Releases:
 
 def definitions_of(chart: str) -> list[Manifest]:
     """The CRDs among a chart's templates, which come and go with its release."""
-    sources = [source for source in SOURCES if source.folder == _DEFINITIONS.get(chart)]
+    return _read(_DEFINITIONS.get(chart))
+
+
+def _read(folder: str | None) -> list[Manifest]:
     try:
-        return custom_resource_definitions(sources)
+        return custom_resource_definitions([source for source in SOURCES if source.folder == folder])
     except PlatformError as error:
         raise ProviderError(str(error)) from None
 
