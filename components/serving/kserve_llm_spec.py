@@ -89,16 +89,27 @@ def _prefill(name: str, prefill: PrefillArgs) -> Spec:
 
 
 def _router(args: KServeModelArgs) -> Spec:
-    gateway, first = args.get("gateway"), _initializer(args["pod"])
-    scheduler: Spec = {"replicas": args.get("scheduler_replicas", 1)}
-    if first:
-        # The picker downloads the tokenizer. Without a list of containers KServe's merge would delete the template's.
-        scheduler["template"] = {"initContainers": first, "containers": [{"name": CONTAINER}]}
-    router: Spec = {"scheduler": scheduler}
+    gateway = args.get("gateway")
+    router: Spec = {
+        "scheduler": {"replicas": args.get("scheduler_replicas", 1), "template": _picker(_initializer(args["pod"]))}
+    }
     if gateway:
         router["gateway"] = {"refs": [{"name": gateway["name"], "namespace": gateway["namespace"]}]}
         router["route"] = {}
     return router
+
+
+def _picker(first: list[Spec]) -> Spec:
+    """The endpoint picker's pod, to lay over the template: it downloads the tokenizer, and needs no GPU.
+
+    Without a list of containers KServe's merge would delete the template's.
+    """
+    pod: Spec = {
+        "containers": [{"name": CONTAINER}],
+        # Every other node may be one with GPUs, which it does not tolerate.
+        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+    }
+    return {**pod, "initContainers": first} if first else pod
 
 
 def _template(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, *, port: int, apart: bool) -> Spec:

@@ -15,7 +15,7 @@ TIMES = list(creation_times().values())
 @pytest.mark.parametrize("time", TIMES, ids=lambda time: time.type_token)
 def test_a_row_is_possible_and_says_where_it_comes_from(time: CreationTime) -> None:
     assert 0 <= time.low <= time.high <= 3600
-    assert re.fullmatch(r"[a-z]+:[\w./]+:\w+", time.type_token)
+    assert re.fullmatch(r"[a-z]+:[\w./-]+:\w+", time.type_token)
     assert time.sources
     assert time.is_estimate == (ESTIMATE in time.sources)
     assert not time.is_estimate or time.note  # a guess says what it is a guess of

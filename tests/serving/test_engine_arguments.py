@@ -28,7 +28,7 @@ CUSTOM: EngineOptionsArgs = {
     "engine": "custom",
     "model": "Qwen/Qwen3-8B",
     "tensor_parallel": 2,
-    "run_as": {"user": 1001, "group": 1002, "home": "/home/app"},
+    "run_as": {"user": 1001, "group": 1002, "home": "/srv/app"},
     "custom": {
         "port": 9000,
         "command": ["serve"],
@@ -214,11 +214,11 @@ def test_an_engine_of_ones_own_gets_what_its_owner_says() -> None:
     assert container["args"] == ["--model=$(MODEL)", "--finish-within=60"]
     assert found["MODEL"] == "Qwen/Qwen3-8B"
     assert (found["SERVED_MODEL_NAME"], found["TENSOR_PARALLEL"]) == ("qwen", "2")
-    assert (found["LEVEL"], found["HOME"], home_of(CUSTOM)) == ("info", "/home/app", "/home/app")
+    assert (found["LEVEL"], found["HOME"], home_of(CUSTOM)) == ("info", "/srv/app", "/srv/app")
     assert [port["containerPort"] for port in container["ports"]] == [9000, 9001]
     assert pod_security(CUSTOM)["runAsUser"] == 1001
     assert pod_security(CUSTOM)["fsGroup"] == 1002
-    assert container["volumeMounts"][0]["mountPath"] == "/home/app/.cache"
+    assert container["volumeMounts"][0]["mountPath"] == "/srv/app/.cache"
 
 
 def test_the_user_of_an_image_can_be_said_for_any_engine() -> None:

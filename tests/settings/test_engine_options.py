@@ -91,7 +91,7 @@ def test_an_engine_with_doubts_needs_insistence(name: str) -> None:
 
 def test_facts_that_the_settings_state_are_no_doubts() -> None:
     """Of SGLang only the image and its user are in doubt."""
-    own = {"runAs": {"user": 1001, "home": "/home/app"}}
+    own = {"runAs": {"user": 1001, "home": "/srv/app"}}
 
     parse_settings(raw(own, engine="sglang", image="registry.example/sglang:v0.5.23"))
 
