@@ -34,7 +34,10 @@ FAULTS: dict[str, tuple[str, Edit, str]] = {
     ),
     "a baseline that is too small": (
         "spot-loss",
-        lambda text: text.replace("limits: {gpus: 2, nodes: 2}", "limits: {gpus: 1, nodes: 1}", 1),
+        lambda text: (
+            text.replace("limits: {gpus: 2, nodes: 2}", "limits: {gpus: 1, nodes: 1}", 1)
+            + "        rollout: {strategy: replace}\n"
+        ),  # there is no room for a fourth server, and that is an error
         "saw       baseline, burst, burst",
     ),
     "slices that count as whole GPUs": (
@@ -83,7 +86,7 @@ def test_a_scenario_keeps_its_promise(name: str, runs: Runs) -> None:
     outcome = runs[name].result()
 
     assert outcome.broken is None
-    assert len(outcome.observations) > 5
+    assert len(outcome.observations) >= 5
     assert [item.seconds for item in outcome.observations] == sorted(item.seconds for item in outcome.observations)
     assert json.loads(json.dumps(outcome.as_json()))["kept"] is True
 
