@@ -32,7 +32,7 @@ POOLS = f"/apis/inference.networking.k8s.io/v1/namespaces/{NAMESPACE}/inferencep
 
 
 def system_node() -> Manifest:
-    """A node as EKS has them in the cluster's own node group: what tolerates its taint, and nothing else, runs there."""
+    """A node as of the node group that EKS keeps: what tolerates its taint, and nothing else, runs there."""
     made = manifest("v1", "Node", "system", spec={"taints": [{"key": "CriticalAddonsOnly", "effect": "NoSchedule"}]})
     made.body["metadata"]["annotations"] = {"kwok.x-k8s.io/node": "fake"}
     return made
