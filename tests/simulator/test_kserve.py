@@ -14,7 +14,8 @@ from infra.planning.kserve import revision_timeout_seconds
 from infra.progress import SilentProgress
 from infra.settings import load_stack_file
 from simulator.client import ApiError, Client, Json, wait_for
-from simulator.controllers.known import INFERENCE_SERVICES, LLM_INFERENCE_SERVICES, accompanied
+from simulator.controllers.known import accompanied
+from simulator.controllers.kserve import INFERENCE_SERVICES, LLM_INFERENCE_SERVICES
 from simulator.environment import Throwaway, throwaway
 from simulator.node_sources import PlannedNodes
 from simulator.workloads import pod_is_ready
