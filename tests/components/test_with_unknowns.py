@@ -24,7 +24,7 @@ def tokens(plan: Plan) -> list[str]:
     return sorted(item.type_token.rpartition(":")[2] for item in plan)
 
 
-SERVER = ["Deployment", "ModelServer", "PodDisruptionBudget", "Service", "ServiceAccount"]
+SERVER = ["Deployment", "ModelServer", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"]
 
 
 def test_a_server_of_plain_values_is_registered_under_its_component() -> None:
@@ -41,7 +41,7 @@ def test_a_server_in_an_unknown_namespace(secret: bool) -> None:
     plan = run(lambda: ModelServer("qwen", server_arguments(namespace=unknown(secret))))
 
     assert tokens(plan) == SERVER
-    for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget"):
+    for kind in ("Deployment", "NetworkPolicy", "Service", "ServiceAccount", "PodDisruptionBudget"):
         metadata = inputs_of(plan, kind)["metadata"]
         assert metadata["namespace"] is (Marker.SECRET if secret else Marker.UNKNOWN)
         assert metadata["name"] == "qwen"

@@ -49,6 +49,7 @@ def test_it_makes_its_namespace_and_one_model_server(plan: Plan) -> None:
         ("kubernetes:core/v1:Namespace", "support-bot"),
         ("kubernetes:core/v1:Service", "support-bot-qwen3-8b"),
         ("kubernetes:core/v1:ServiceAccount", "support-bot-qwen3-8b"),
+        ("kubernetes:networking.k8s.io/v1:NetworkPolicy", "support-bot-qwen3-8b"),
         ("kubernetes:policy/v1:PodDisruptionBudget", "support-bot-qwen3-8b"),
     ]
     assert plan.exports == {"url": "http://support-bot-qwen3-8b.support-bot.svc"}

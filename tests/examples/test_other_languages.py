@@ -135,7 +135,7 @@ def test_pins_are_the_projects(index_ts: str, program: Json) -> None:
     depends = json.loads((TYPESCRIPT / "package.json").read_text())["dependencies"]
     pins = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
 
-    assert program["resources"]["server"]["properties"]["image"] == VLLM_IMAGE
+    assert program["resources"]["server"]["properties"]["pod"]["image"] == VLLM_IMAGE
     assert f'image: "{VLLM_IMAGE}"' in index_ts
     assert depends["@pulumi/pulumi"] == pins["pulumi"]
     assert depends["@pulumi/kubernetes"] == pins["pulumi-kubernetes"]
@@ -144,12 +144,12 @@ def test_pins_are_the_projects(index_ts: str, program: Json) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "problem"),
     [
-        ("cacheGib:", "cachGib:", "ModelServer.cachGib is unknown"),
-        ("cacheGib:", "cachGib:", "ModelServer.cacheGib is missing"),
+        ("cacheGib:", "cachGib:", "ModelServer.pod.cachGib is unknown"),
+        ("cacheGib:", "cachGib:", "ModelServer.pod.cacheGib is missing"),
         ("replicas: 2", 'replicas: "2"', "ModelServer.replicas is str, not integer"),
         ("replicas: 2", "replicas: 2.5", "ModelServer.replicas is float, not integer"),
-        ("spotAllowed: false", "spotAllowed: 0", "ModelServer.spotAllowed is int, not boolean"),
-        ("cpu: 6", 'tolerations: [{key: "a"}], cpu: 6', "ModelServer.tolerations[0].effect is missing"),
+        ("spotAllowed: false", "spotAllowed: 0", "ModelServer.pod.spotAllowed is int, not boolean"),
+        ("cpu: 6", 'tolerations: [{key: "a"}], cpu: 6', "ModelServer.pod.tolerations[0].effect is missing"),
         ("gpu.ModelServer", "gpu.ModelServe", "no component gpu-platform:index:ModelServe"),
     ],
 )
@@ -162,15 +162,16 @@ def test_a_mistake_in_typescript_is_found(before: str, after: str, problem: str,
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("nodePools", '${platform.outputs["nodePools"]}', "nodePools is plain and takes no output"),
-        ("nodePools", [1], "nodePools[0] is int, not string"),
-        ("memoryGiB", 51, "memoryGiB is unknown"),
-        ("tokenSecret", {"name": "x"}, "tokenSecret.key is missing"),
+        ("nodePools", '${platform.outputs["nodePools"]}', "ModelServer.pod.nodePools is plain and takes no output"),
+        ("nodePools", [1], "ModelServer.pod.nodePools[0] is int, not string"),
+        ("memoryGiB", 51, "ModelServer.pod.memoryGiB is unknown"),
+        ("tokenSecret", {"name": "x"}, "ModelServer.pod.tokenSecret.key is missing"),
     ],
 )
 def test_a_mistake_in_yaml_is_found(name: str, value: Any, problem: str, schema: Json, program: Json) -> None:
     server = program["resources"]["server"]
-    wrong = {**server, "properties": {**server["properties"], name: value}}
+    given = server["properties"]
+    wrong = {**server, "properties": {**given, "pod": {**given["pod"], name: value}}}
 
     found = yaml_problems(schema, {"resources": {**program["resources"], "server": wrong}})
 
