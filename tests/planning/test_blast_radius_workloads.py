@@ -5,17 +5,22 @@ from typing import Any
 
 import pytest
 
+from infra.conventions import GPU_RESOURCE
+from infra.errors import InputError
+from infra.plan import PlannedResource
 from infra.planning.blast_radius import Effect, blast_radius
 from infra.settings import load_stack_file
 from stacks.evaluation import evaluate
 from tests.conftest import ROOT
-from tests.planning.edits import effect_of, model, named, one, pool
+from tests.evaluation.programs import plan_of
+from tests.planning.edits import edited, effect_of, model, named, one, pool
 
-IMAGE = "docker.io/vllm/vllm-openai:v0.33.1"
+# Another version than the one whose flags were read is refused unless the settings insist.
+ANOTHER_IMAGE = {"image": "docker.io/vllm/vllm-openai:v0.33.1", "engineOptions": {"unconfirmed": "accept"}}
 
 
 def test_another_image_restarts_the_replicas_of_that_model_one_by_one() -> None:
-    found = effect_of("prod", lambda s: model(s, "qwen3-8b").update(image=IMAGE))
+    found = effect_of("prod", lambda s: model(s, "qwen3-8b").update(ANOTHER_IMAGE))
 
     finding = one(found, "qwen3-8b-deployment", Effect.RESTART)
     measure = finding.measure
@@ -27,7 +32,7 @@ def test_another_image_restarts_the_replicas_of_that_model_one_by_one() -> None:
 
 
 def test_gpu_hours_of_a_rollout_grow_with_the_gpus_of_a_server() -> None:
-    found = effect_of("prod", lambda s: model(s, "qwen25-72b").update(image=IMAGE))
+    found = effect_of("prod", lambda s: model(s, "qwen25-72b").update(ANOTHER_IMAGE))
 
     measure = one(found, "qwen25-72b-deployment", Effect.RESTART).measure
     assert measure.spare_gpus == 8
@@ -36,17 +41,31 @@ def test_gpu_hours_of_a_rollout_grow_with_the_gpus_of_a_server() -> None:
 
 
 def test_a_rollout_without_room_for_its_spare_server_is_told() -> None:
+    def roomy(settings: dict[str, Any]) -> None:
+        model(settings, "qwen25-72b").update(ANOTHER_IMAGE)
+
     def full(settings: dict[str, Any]) -> None:
-        model(settings, "qwen25-72b").update(image=IMAGE)
+        roomy(settings)
         pool(settings, "inference-l40s")["limits"] = {"gpus": 38, "nodes": 24}
 
-    notes = one(effect_of("prod", full), "qwen25-72b-deployment", Effect.RESTART).measure.notes
+    with pytest.raises(InputError, match="surge: 1 more of 8"):  # our settings refuse it; a plan may be anybody's
+        edited("prod", full)
+    after = edited("prod", roomy)
+    tight = replace(after, resources=tuple(with_limits(item, "inference-l40s", gpus=38) for item in after))
+
+    notes = one(blast_radius(plan_of("prod"), tight), "qwen25-72b-deployment", Effect.RESTART).measure.notes
     assert any("no room for 8 spare GPUs" in note for note in notes)
-
-    def roomy(settings: dict[str, Any]) -> None:
-        model(settings, "qwen25-72b").update(image=IMAGE)
-
     assert one(effect_of("prod", roomy), "qwen25-72b-deployment", Effect.RESTART).measure.notes == ()
+
+
+def with_limits(item: PlannedResource, pool_name: str, gpus: int) -> PlannedResource:
+    """The resource; where it is that node pool, with another limit of GPUs."""
+    if item.name != f"{pool_name}-node-pool" or item.inputs.get("kind") != "NodePool":
+        return item
+    spec: Any = item.inputs["spec"]
+    limits = {**spec["limits"], GPU_RESOURCE: str(gpus)}
+    assert limits.keys() == spec["limits"].keys()
+    return replace(item, inputs={**item.inputs, "spec": {**spec, "limits": limits}})
 
 
 @pytest.mark.parametrize(
@@ -80,7 +99,7 @@ def test_other_replicas_start_or_stop_servers_and_restart_none(replicas: int, st
 
 
 def test_replicas_and_image_together_restart_those_that_stay() -> None:
-    found = effect_of("prod", lambda s: model(s, "qwen3-8b").update(replicas=4, image=IMAGE))
+    found = effect_of("prod", lambda s: model(s, "qwen3-8b").update(ANOTHER_IMAGE, replicas=4))
 
     assert found.restarted == {"Deployment models/qwen3-8b": 4}
     assert found.stopped == {"Deployment models/qwen3-8b": 2}
