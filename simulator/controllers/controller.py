@@ -77,7 +77,8 @@ class Controller:
         launch: how it is started at a place.
         groups: API groups; a plan with an object of one of them calls for the controller.
         kinds: kinds of these groups that call for it; empty: any of them.
-        definitions: the CRDs that it watches; all are installed with it, used by the plan or not.
+        definitions: the CRDs that it watches; all are installed with it, used by the plan or not, and no others of
+            the same modules.
         before: objects it needs to start, such as its namespace and configuration, in order of application.
         webhooks: its admission webhook configurations as upstream writes them, with `clientConfig.service`.
         conversions: names of CRDs whose versions its webhook converts, at `/convert`.

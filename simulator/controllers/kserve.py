@@ -21,7 +21,7 @@ _TEMPLATES = CrdSource("kserve", _MODULE, _CHARTS.format("kserve-runtime-configs
 _OF_INFERENCE_SERVICES = CrdSource("kserve", _MODULE, _CHARTS.format("kserve-resources", "kserve"))
 _OF_LLM_INFERENCE_SERVICES = CrdSource("kserve", _MODULE, _CHARTS.format("kserve-llmisvc-resources", "llmisvc"))
 _WEBHOOKS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
-_DEFINITIONS = CrdSource("kserve", _MODULE, "config/crd/full/**/serving.kserve.io_*.yaml")
+DEFINITIONS = CrdSource("kserve", _MODULE, "config/crd/full/**/serving.kserve.io_*.yaml")
 # Kinds it looks for once, when it starts: what is not there by then is never made.
 _KNATIVE_SERVICES = CrdSource("kserve", "knative.dev/serving", "config/core/300-resources/service.yaml")
 # Without this ConfigMap no Knative Service is made; Knative itself is not here.
@@ -74,7 +74,7 @@ INFERENCE_SERVICES = Controller(
     launch=_launch,
     groups=frozenset({"serving.kserve.io"}),
     kinds=frozenset({"InferenceService"}),
-    definitions=(_DEFINITIONS, _KNATIVE_SERVICES, _ROUTES),
+    definitions=(DEFINITIONS, _KNATIVE_SERVICES, _ROUTES),
     before=_before_knative,
     webhooks=lambda: objects_in(_OF_INFERENCE_SERVICES, _WEBHOOKS),
 )
@@ -84,7 +84,7 @@ LLM_INFERENCE_SERVICES = Controller(
     groups=frozenset({"serving.kserve.io"}),
     kinds=frozenset({"LLMInferenceService"}),
     # Its chart brings the CRDs of InferencePool and its kin in the same file as everything else.
-    definitions=(_DEFINITIONS, _OF_LLM_INFERENCE_SERVICES, _ROUTES),
+    definitions=(DEFINITIONS, _OF_LLM_INFERENCE_SERVICES, _ROUTES),
     before=_before,
     webhooks=lambda: objects_in(_OF_LLM_INFERENCE_SERVICES, _WEBHOOKS),
     conversions=("llminferenceservices.serving.kserve.io", "llminferenceserviceconfigs.serving.kserve.io"),

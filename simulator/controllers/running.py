@@ -57,8 +57,8 @@ class WithControllers:
         # A controller watches its kinds from the start, so its CRDs do not wait for the plan to use them.
         every = [replace(item, group="") for controller in controllers for item in controller.definitions]
         watched = list(dict.fromkeys(every))  # two controllers of one operator share some
-        there = {(item.module, item.pattern) for item in watched}
-        others = [item for item in source.definitions if (item.module, item.pattern) not in there]
+        there = {item.module for item in watched}
+        others = [item for item in source.definitions if item.module not in there]
         self.definitions = (*others, *watched)
 
     def manifests(self) -> Sequence[Manifest]:
