@@ -33,7 +33,7 @@ GATED = """
           purpose: inference
           instanceTypes: [g6.2xlarge]
           capacityTypes: [on-demand]
-          limits: {gpus: 2, nodes: 2}
+          limits: {gpus: 3, nodes: 3}
       models:
         - {name: open, model: Qwen/Qwen3-8B, traffic: interactive, nodePools: [l4], namespace: public}
         - {name: gated, model: Qwen/Qwen3-8B, traffic: interactive, nodePools: [l4], gated: true}
