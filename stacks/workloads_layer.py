@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.serving import ModelServer, ModelServerArgs
+from infra.planning.priorities import priority_class
 from infra.settings import ModelSettings, PlatformSettings
 from stacks.canary_layer import deploy_canaries
 from stacks.engine_options import engine_options, serving_pod
@@ -58,7 +59,8 @@ def deploy_workloads(
     servers = {}
     for model in settings.models:
         needed: list[pulumi.Resource] = [namespaces[model.namespace], *platform.controllers.values()]
-        needed += platform.priorities.values()
+        priority = priority_class(model.traffic, model.priority_class)
+        needed += [platform.priorities[priority]] if priority in platform.priorities else []
         needed += [platform.pools[name] for name in model.node_pools if name in platform.pools]
         needed += [tokens[model.namespace]] if model.gated else []
         needed += weights.get(f"{model.namespace}/{model.name}", [])

@@ -158,7 +158,19 @@ def _servers(found: Found) -> Iterator[Requirement]:
             if metadata(item, "namespace") == namespace and metadata(item, "name") in _names_in(_pod(server))
         ]
         yield from ordered([server], used, "its pods use it until they end")
+        priority = _pod(server).get("priorityClassName")
+        classes = [item for item in found.objects("PriorityClass") if metadata(item, "name") == priority]
+        yield from ordered([server], classes, "a pod that is lost meanwhile is not made again without its class")
         labels = _pod_labels(server)
+        # Of its own component: another's only adds to who is let in, and goes with what it lets in.
+        policies = [
+            item
+            for item in found.objects("NetworkPolicy")
+            if item.parent == server.parent
+            and metadata(item, "namespace") == namespace
+            and _chosen(item).items() <= labels.items()
+        ]
+        yield from ordered([server], policies, "without it everybody reaches the server")
         services = [
             item
             for item in found.objects("Service")
@@ -189,6 +201,12 @@ def _template(spec: Any) -> dict[str, Any]:
 def _selector(service: PlannedResource) -> dict[str, Any]:
     spec: Any = service.inputs["spec"]
     return dict(spec.get("selector") or {"": None})  # a Service without selector chooses no pod
+
+
+def _chosen(policy: PlannedResource) -> dict[str, Any]:
+    """Labels of the pods that a NetworkPolicy is about; none: all of its namespace."""
+    spec: Any = policy.inputs["spec"]
+    return dict((spec.get("podSelector") or {}).get("matchLabels") or {})
 
 
 def _names_in(value: Any) -> set[str]:
