@@ -89,7 +89,7 @@ class EndpointPicker(pulumi.ComponentResource):
             # With several, those that wait are not ready by design, and so the Deployment never is.
             metadata=self._metadata(annotations={"pulumi.com/skipAwait": "true"} if args["replicas"] > 1 else {}),
             spec=deployment_spec(args, config_name),
-            opts=self._inside([account, config, pool, *rights]),
+            opts=self._inside([account, config, pool, self._policy(), *rights]),
         )
         Service(
             f"{name}-service",
@@ -97,7 +97,12 @@ class EndpointPicker(pulumi.ComponentResource):
             spec=service_spec(args["model"]),
             opts=self._inside([deployment]),
         )
-        self._policies()
+        PodDisruptionBudget(
+            f"{name}-disruption-budget",
+            metadata=self._metadata(),
+            spec=budget_spec(args["model"]),
+            opts=self._inside(),
+        )
         self.pool = pulumi.Output.from_input(args["model"])
         self.register_outputs({"pool": self.pool})
 
@@ -115,19 +120,12 @@ class EndpointPicker(pulumi.ComponentResource):
         )
         return [binding]
 
-    def _policies(self) -> None:
-        """Who may call the picker, and how many pickers may be out at once."""
-        args = self._args
-        NetworkPolicy(
+    def _policy(self) -> pulumi.Resource:
+        """Who may call the picker; it is there before the picker, whose metrics ask for nothing."""
+        return NetworkPolicy(
             f"{self._name}-policy",
             metadata=self._metadata(),
-            spec=picker_policy_spec(args["model"]),
-            opts=self._inside(),
-        )
-        PodDisruptionBudget(
-            f"{self._name}-disruption-budget",
-            metadata=self._metadata(),
-            spec=budget_spec(args["model"]),
+            spec=picker_policy_spec(self._args["model"]),
             opts=self._inside(),
         )
 
