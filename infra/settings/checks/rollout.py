@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def surge_has_room(draft: Draft) -> Iterator[Problem]:
     """A rollout that starts a new server first needs a node that may take it; else it hangs until its deadline."""
     fleet, rooms = _fleet(draft), rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
-    everything = list(fleet.values())
+    # With more GPUs than any node has, it has a problem of its own and crowds nobody out.
+    everything = [item for item in fleet.values() if _alone_fits(replace(item, cpu=0, memory_gib=0), rooms)]
     for index, model in draft.models:
         servers = fleet.get(index)
         if servers is None or model.nodes > 1 or not _alone_fits(servers, rooms):
