@@ -29,7 +29,7 @@ def copy(tmp_path: Path) -> Path:
     """A copy of local's file, with the image of its first model moved."""
     text = (ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8")
     path = tmp_path / "Pulumi.local.yaml"
-    image = "        image: docker.io/vllm/vllm-openai:v0.33.1\n"
+    image = "        image: docker.io/vllm/vllm-openai:v0.33.1\n        engineOptions: {unconfirmed: accept}\n"
     path.write_text(text.replace("      - name: qwen3-8b\n", f"      - name: qwen3-8b\n{image}"), encoding="utf-8")
     return path
 
