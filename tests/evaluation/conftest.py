@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-SECONDS = 15
+SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
