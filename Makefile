@@ -35,6 +35,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 
 test: $(STAMP)
+	$(BIN)/python -m tests.build_tools
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile
 
 bench: $(STAMP)
