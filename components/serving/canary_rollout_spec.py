@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.serving.pod_parts import selector_labels
 from components.specs import Spec
 from infra.conventions import PURPOSE_LABEL
 from infra.planning.canary import METRICS
@@ -55,11 +56,6 @@ def object_labels(name: str) -> dict[str, str]:
         "app.kubernetes.io/component": COMPONENT,
         "app.kubernetes.io/part-of": "gpu-platform",
     }
-
-
-def server_labels(name: str) -> dict[str, str]:
-    """Labels of the pods of a model server."""
-    return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "model-server"}
 
 
 def check_names(called: str, args: "CanaryRolloutArgs") -> dict[int, str]:
@@ -202,7 +198,7 @@ def role_subjects(called: str, namespace: str) -> Spec:
 def network_policy_spec(called: str, server: str, args: "CanaryRolloutArgs") -> Spec:
     """`NetworkPolicy.spec`: the rollout and its check may reach one version's servers, beside whoever else may."""
     return {
-        "podSelector": {"matchLabels": server_labels(server)},
+        "podSelector": {"matchLabels": selector_labels(server)},
         "policyTypes": ["Ingress"],
         "ingress": [
             {
@@ -234,7 +230,7 @@ def _target(args: "CanaryRolloutArgs") -> Spec:
     if args.get("knative"):
         return {"kind": "inference-service", "path": routes[0]["path"]}
     selectors = {
-        side: ",".join(f"{key}={value}" for key, value in server_labels(name).items())
+        side: ",".join(f"{key}={value}" for key, value in selector_labels(name).items())
         for side, name in (("stable", args["stable"]), ("canary", args["canary"]))
     }
     return {"kind": "routes", "routes": routes, "selectors": selectors}
