@@ -27,9 +27,9 @@ def bodies_of_pods(manifests: list[Manifest]) -> Iterator[Manifest]:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_object_of_a_store_is_accepted(variant: str, control_plane: Client, listener: Listener) -> None:
     manifests = kubernetes_manifests(plan(*VARIANTS[variant]))
-    accounts = [item for item in manifests if item.kind in ("Namespace", "ServiceAccount")]
-    for account in accounts:  # pods are refused without their service account
-        control_plane.apply(account.body)
+    needed = [item for item in manifests if item.kind in ("Namespace", "ServiceAccount", "PriorityClass")]
+    for item in needed:  # pods are refused without their service account, and without the class they name
+        control_plane.apply(item.body)
 
     refused = dry_run(control_plane, [*manifests, *bodies_of_pods(manifests)], listener)
 
