@@ -13,7 +13,7 @@ from infra.settings.canary import SUFFIX, CanarySettings, differences, splits
 from infra.versions import DOWNLOAD_IMAGE
 
 if TYPE_CHECKING:  # imported where it is used: most environments have no canary
-    from components.serving.canary_rollout import CanaryRolloutArgs, TrafficSplitArgs
+    from components.serving.canary.rollout import CanaryRolloutArgs, TrafficSplitArgs
     from stacks.platform_layer import Cluster
 
 
@@ -31,7 +31,7 @@ def deploy_canaries(
     for model in cluster.settings.models:
         if model.canary is None:
             continue
-        from components.serving.canary_rollout import CanaryRollout
+        from components.serving.canary.rollout import CanaryRollout
 
         both = [servers[name] for name in (model.name, model.name + SUFFIX) if name in servers]
         options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*both, *ways_in])
@@ -93,8 +93,8 @@ def _splits(model: ModelSettings, settings: PlatformSettings) -> "list[TrafficSp
                 "name": model.name,
             }
         ]
-    from components.serving.gateway_routes_spec import backend_name
-    from components.serving.inference_gateway_spec import API_VERSIONS
+    from components.serving.gateway.gateway_spec import API_VERSIONS
+    from components.serving.gateway.routes_spec import backend_name
 
     group, version = API_VERSIONS["AIGatewayRoute"].split("/")
     return [

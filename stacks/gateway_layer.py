@@ -32,8 +32,7 @@ from infra.versions import (
 from stacks.kserve_layer import serves_llm_inference_services
 
 if TYPE_CHECKING:  # imported where they are used: most environments have no gateway
-    from components.serving.endpoint_picker import EndpointPickerArgs
-    from components.serving.gateway_args import (
+    from components.serving.gateway.args import (
         AuthenticationArgs,
         GatewayRouteArgs,
         GatewayTlsArgs,
@@ -42,6 +41,7 @@ if TYPE_CHECKING:  # imported where they are used: most environments have no gat
         RouteLimitArgs,
         ServersArgs,
     )
+    from components.serving.gateway.endpoint_picker import EndpointPickerArgs
     from stacks.platform_layer import Cluster, PlatformLayer
 
 OPERATOR = "envoy-gateway"
@@ -65,7 +65,7 @@ def deploy_gateway_operators(cluster: "Cluster", kserve: Mapping[str, pulumi.Res
     there = settings.target == "existing" and OPERATOR in settings.cluster.installed
     if settings.gateway is None or there:
         return []
-    from components.serving.gateway_operators import GatewayOperators, GatewayOperatorsArgs
+    from components.serving.gateway.controllers import GatewayOperators, GatewayOperatorsArgs
 
     args: GatewayOperatorsArgs = {"namespace": GATEWAY_NAMESPACE}
     if settings.gateway.rate_limit_store:
@@ -102,8 +102,8 @@ def deploy_gateway(
     gateway = settings.gateway
     if gateway is None:
         return []
-    from components.serving.endpoint_picker import EndpointPicker
-    from components.serving.inference_gateway import InferenceGateway
+    from components.serving.gateway.endpoint_picker import EndpointPicker
+    from components.serving.gateway.gateway import InferenceGateway
 
     models = {model.name: model for model in settings.models}
     needs = _controllers(gateway, platform)

@@ -19,8 +19,8 @@ from infra.versions import (
 from stacks.engine_options import engine_options, serving_pod
 
 if TYPE_CHECKING:  # imported where they are used: most environments have no KServe
-    from components.serving.kserve_args import GatewayArgs, KServeModelArgs, LoraArgs, PrefillArgs
-    from components.serving.kserve_operator import KServeOperatorArgs
+    from components.serving.kserve_models.args import GatewayArgs, KServeModelArgs, LoraArgs, PrefillArgs
+    from components.serving.kserve_models.controller import KServeOperatorArgs
     from stacks.platform_layer import Cluster
 
 
@@ -33,14 +33,14 @@ def deploy_kserve(cluster: "Cluster") -> dict[str, pulumi.Resource]:
     served = [model.kserve for model in settings.models if model.kserve]
     made: dict[str, pulumi.Resource] = {}
     if needs_cert_manager(settings) and settings.installs("cert-manager"):
-        from components.serving.cert_manager import CertManager
+        from components.serving.kserve_models.cert_manager import CertManager
 
         chart: Any = {"chart": CERT_MANAGER_CHART, "version": f"v{CERT_MANAGER}"}
         made["cert-manager"] = CertManager("cert-manager", chart, cluster.options())
     if any(kserve.mode == "Knative" for kserve in served) and _ours(settings, "knative-operator"):
         made["knative-operator"] = _knative(cluster)
     if served and _ours(settings, "kserve"):
-        from components.serving.kserve_operator import KServeOperator
+        from components.serving.kserve_models.controller import KServeOperator
 
         made["kserve"] = KServeOperator("kserve", _operator_args(settings), cluster.options(list(made.values())))
     return made
@@ -64,7 +64,7 @@ def deploy_kserve_model(model: ModelSettings, cluster: "Cluster", needed: Sequen
     Args:
         needed: what must be there before it and until after it.
     """
-    from components.serving.kserve_model import KServeModel
+    from components.serving.kserve_models.model import KServeModel
 
     options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=list(needed))
     return KServeModel(model.name, kserve_model_args(model, cluster.settings), options)
@@ -157,7 +157,7 @@ def _operator_args(settings: PlatformSettings) -> "KServeOperatorArgs":
 
 
 def _knative(cluster: "Cluster") -> pulumi.Resource:
-    from components.serving.knative_serving import KnativeServing, KnativeServingArgs
+    from components.serving.kserve_models.knative import KnativeServing, KnativeServingArgs
 
     settings = cluster.settings
     models = [model for model in settings.models if model.kserve and model.kserve.mode == "Knative"]

@@ -11,7 +11,7 @@ from stacks.engine_options import engine_options, serving_pod
 from stacks.server_place import clients_args, rollout_args
 
 if TYPE_CHECKING:  # imported where they are used: most environments have no server over several nodes
-    from components.serving.multi_node import MultiNodeModelServerArgs
+    from components.serving.multi_node.server import MultiNodeModelServerArgs
     from stacks.platform_layer import Cluster
 
 OPERATOR = "lws"
@@ -22,7 +22,7 @@ def deploy_group_operator(cluster: "Cluster") -> list[pulumi.Resource]:
     settings = cluster.settings
     if not any(model.nodes > 1 for model in settings.models) or not settings.installs(OPERATOR):
         return []
-    from components.serving.leader_worker_set_operator import LeaderWorkerSetOperator, LeaderWorkerSetOperatorArgs
+    from components.serving.multi_node.controller import LeaderWorkerSetOperator, LeaderWorkerSetOperatorArgs
 
     args: LeaderWorkerSetOperatorArgs = {"chart": LWS_CHART, "version": LWS, "image_tag": LWS_IMAGE_TAG}
     return [LeaderWorkerSetOperator("lws", args, cluster.options())]
@@ -34,7 +34,7 @@ def deploy_group(model: ModelSettings, cluster: "Cluster", needed: Sequence[pulu
     Args:
         needed: what must be there before it and until after it.
     """
-    from components.serving.multi_node import MultiNodeModelServer
+    from components.serving.multi_node.server import MultiNodeModelServer
 
     options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=list(needed))
     return MultiNodeModelServer(model.name, multi_node_args(model, cluster.settings), options)

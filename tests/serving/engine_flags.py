@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from components.serving.kserve_inference_service_spec import inference_service_spec
-from components.serving.kserve_llm_spec import llm_inference_service_spec
+from components.serving.kserve_models.inference_service_spec import inference_service_spec
+from components.serving.kserve_models.llm_spec import llm_inference_service_spec
 from components.serving.model_server_spec import deployment_spec
-from components.serving.multi_node_spec import set_spec
+from components.serving.multi_node.spec import set_spec
 from infra.catalog.engines import FlagTable, argument_problems
 from infra.conventions import ENGINE_LABEL
 from infra.settings import ModelSettings, PlatformSettings, load_stack_file

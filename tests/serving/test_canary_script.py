@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from components.serving import canary, canary_cluster
-from components.serving.canary import DONE, ROLLED_BACK, TAKEN_OVER, Rollout
-from components.serving.canary_cluster import STATE_ANNOTATION, Api, ApiError, Cluster, KnativeSplit, RouteSplit, Server
+from components.serving.canary import cluster, script
+from components.serving.canary.cluster import STATE_ANNOTATION, Api, ApiError, Cluster, KnativeSplit, RouteSplit, Server
+from components.serving.canary.script import DONE, ROLLED_BACK, TAKEN_OVER, Rollout
 from infra.planning.canary import METRICS, MetricNames
 
 ROUTES = ("/routes/a", "/routes/b")
@@ -82,7 +82,7 @@ class World:
         self.bad = 0
         self.ready = ["c"]
         self.seen: list[int] = []
-        monkeypatch.setattr(canary, "read_metrics", self.metrics)
+        monkeypatch.setattr(script, "read_metrics", self.metrics)
         monkeypatch.setattr(time, "sleep", lambda _: None)
 
     def metrics(self, server: Server, path: str, names: MetricNames) -> dict[str, float]:
@@ -242,5 +242,5 @@ def test_knative_gets_its_field_and_pods_are_told_apart_by_revision() -> None:
 
     assert api.objects[SERVICE]["spec"]["predictor"] == {"model": "kept", "canaryTrafficPercent": 25}
     assert (split.holds(25), split.holds(10)) == (True, False)
-    label = canary_cluster.REVISION_LABEL
+    label = cluster.REVISION_LABEL
     assert split.selectors() == {"stable": f"{label}=m-1", "canary": f"{label}=m-2"}

@@ -2,8 +2,8 @@
 
 import json
 
-from components.serving.knative_spec import FEATURES, knative_serving_spec
-from components.serving.kserve_values import configuration_data, llm_resources_values, resources_values
+from components.serving.kserve_models.knative_spec import FEATURES, knative_serving_spec
+from components.serving.kserve_models.values import configuration_data, llm_resources_values, resources_values
 from infra.planning.drain import DrainBudget
 from infra.planning.kserve import revision_timeout_seconds
 from tests.serving.kserve_example import Json, body_of, objects, plan, settings_with
@@ -115,7 +115,7 @@ def test_a_pinned_revision_is_part_of_the_address() -> None:
     from stacks.kserve_layer import kserve_model_args
 
     settings = settings_with(edit)
-    from components.serving.kserve_llm_spec import llm_inference_service_spec
+    from components.serving.kserve_models.llm_spec import llm_inference_service_spec
 
     spec = llm_inference_service_spec("assistant", kserve_model_args(settings.models[3], settings))
     assert spec["model"]["uri"] == "hf://Qwen/Qwen3-8B:abc123"

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.serving.leader_worker_set_values import leader_worker_set_values
 from components.serving.model_server_spec import service_spec
-from components.serving.multi_node_spec import (
+from components.serving.multi_node.spec import (
     disruption_budget_spec,
     group_selector,
     pod_labels,
@@ -23,7 +22,8 @@ from components.serving.multi_node_spec import (
     set_name,
     set_spec,
 )
-from components.serving.multi_node_stop import FOLLOWER_SCRIPT
+from components.serving.multi_node.stop import FOLLOWER_SCRIPT
+from components.serving.multi_node.values import leader_worker_set_values
 from infra.catalog.engines import argument_problems, flag_table
 from infra.planning.drain import EXIT_MARGIN_SECONDS, DrainBudget
 from infra.planning.group_size import CONTROLLER_SECONDS, GroupDrain, GroupSize, is_even_enough, largest_stage

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.serving.model_server_spec import service_spec
-from components.serving.multi_node_spec import disruption_budget_spec, set_name, set_spec
+from components.serving.multi_node.spec import disruption_budget_spec, set_name, set_spec
 from infra.plan.manifests import Manifest
 from infra.progress import SilentProgress
 from simulator.client import ApiError, Client, Json, wait_for

@@ -6,7 +6,7 @@ pkg/controller/v1alpha2/llmisvc and charts/kserve-runtime-configs/files/llmisvcc
 """
 
 from components.serving.engine_arguments import engine_arguments, token_variables
-from components.serving.kserve_args import KServeModelArgs, PrefillArgs
+from components.serving.kserve_models.args import KServeModelArgs, PrefillArgs
 from components.serving.pod_parts import engine_container, pod_spec
 from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 from components.specs import Spec

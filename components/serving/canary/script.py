@@ -2,10 +2,10 @@
 
 It needs Python's standard library only. Each step gives the canary its share of the traffic, counts what both versions
 do in that time from their own metrics, asks the user's quality check, and then goes on, waits for more requests, or
-takes all traffic back. What it has done is kept in the cluster (`canary_cluster.py`), so a Job that was killed goes on
+takes all traffic back. What it has done is kept in the cluster (`cluster.py`), so a Job that was killed goes on
 with its step; only the counting of that step begins anew.
 
-    python3 -m components.serving.canary rollout.json
+    python3 -m components.serving.canary.script rollout.json
 
 Exit codes: 0 the last step is done; 3 rolled back; 4 another rollout has taken over; 1 the cluster cannot be asked.
 """
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.serving.canary_cluster import Api, ApiError, Cluster, KnativeSplit, RouteSplit, Split, read_metrics
+from components.serving.canary.cluster import Api, ApiError, Cluster, KnativeSplit, RouteSplit, Split, read_metrics
 from infra.planning.canary import GO_ON, ROLL_BACK, WAIT, Judgement, Limits, MetricNames, Window, judge, window
 
 DONE, ROLLED_BACK, TAKEN_OVER = 0, 3, 4

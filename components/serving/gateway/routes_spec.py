@@ -11,7 +11,7 @@ from components.specs import Spec
 from infra.planning.routes import CLIENT_HEADER, GATEWAY_PATHS, HOP_MARGIN_SECONDS, MODEL_HEADER
 
 if TYPE_CHECKING:
-    from components.serving.gateway_args import GatewayRouteArgs, RouteBackendArgs, RouteLimitArgs
+    from components.serving.gateway.args import GatewayRouteArgs, RouteBackendArgs, RouteLimitArgs
 
 # Where the AI gateway puts what a request cost, and our name for the sum.
 _COSTS, _TOKENS = "io.envoy.ai_gateway", "llm_total_token"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from components.fabric.pod_fragment import PodNeeds, efa_fragment, with_fragment
 from components.serving.engine_arguments import engine_of, gpus_of
-from components.serving.multi_node_stop import follower_pre_stop
+from components.serving.multi_node.stop import follower_pre_stop
 from components.serving.network_policy_spec import network_policy_spec
 from components.serving.pod_parts import (
     CONTAINER,
@@ -30,7 +30,7 @@ from infra.planning.group_size import GroupDrain
 from infra.planning.startup import StartupBudget
 
 if TYPE_CHECKING:
-    from components.serving.multi_node import MultiNodeModelServerArgs
+    from components.serving.multi_node.server import MultiNodeModelServerArgs
 
 API_VERSION = "leaderworkerset.x-k8s.io/v1"
 LEADER, FOLLOWER = "leader", "follower"

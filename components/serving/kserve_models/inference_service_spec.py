@@ -8,7 +8,7 @@ Knative Serving 1.21.1).
 from typing import Any
 
 from components.serving.engine_arguments import token_variables
-from components.serving.kserve_args import KServeModelArgs
+from components.serving.kserve_models.args import KServeModelArgs
 from components.serving.pod_parts import engine_container, mounts, object_labels, pod_spec
 from components.serving.weights_spec import weight_variables
 from components.specs import Spec

@@ -1,6 +1,6 @@
 """The cluster as the canary script sees it: who serves, how traffic is split, and where its state is kept.
 
-Runs in the cluster with Python's standard library only, beside `canary.py`. The state of a rollout is an annotation on
+Runs in the cluster with Python's standard library only, beside `script.py`. The state of a rollout is an annotation on
 the object that splits the traffic, written in the same request as the split itself, so the two cannot disagree, and a
 script that was killed goes on where it was. Every write names the version of the object it has read: a change that
 somebody else made meanwhile is read first.

@@ -12,7 +12,7 @@ from components.specs import Spec
 from infra.conventions import API_CLIENT_LABEL, CLIENT_OF_LABEL, GATEWAY_NAMESPACE, MONITORING_NAMESPACE
 
 if TYPE_CHECKING:
-    from components.serving.endpoint_picker import EndpointPickerArgs
+    from components.serving.gateway.endpoint_picker import EndpointPickerArgs
 
 COMPONENT = "endpoint-picker"
 GRPC_PORT, HEALTH_PORT, METRICS_PORT = 9002, 9003, 9090

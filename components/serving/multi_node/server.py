@@ -9,7 +9,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.serving.model_server_spec import service_spec
-from components.serving.multi_node_spec import (
+from components.serving.multi_node.spec import (
     API_VERSION,
     disruption_budget_spec,
     policy_spec,

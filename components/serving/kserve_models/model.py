@@ -5,9 +5,12 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import ServiceAccount
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components.serving.kserve_args import KServeModelArgs
-from components.serving.kserve_inference_service_spec import inference_service_annotations, inference_service_spec
-from components.serving.kserve_llm_spec import llm_inference_service_spec
+from components.serving.kserve_models.args import KServeModelArgs
+from components.serving.kserve_models.inference_service_spec import (
+    inference_service_annotations,
+    inference_service_spec,
+)
+from components.serving.kserve_models.llm_spec import llm_inference_service_spec
 from components.serving.pod_parts import object_labels, selector_labels
 from components.specs import Spec
 from infra.catalog.kserve import HUGGING_FACE_SERVER

@@ -7,7 +7,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v3 import Release
 
-from components.serving.knative_spec import NAMESPACE, OPERATOR_NAMESPACE, knative_serving_spec
+from components.serving.kserve_models.knative_spec import NAMESPACE, OPERATOR_NAMESPACE, knative_serving_spec
 from components.specs import Spec
 
 

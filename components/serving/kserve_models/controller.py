@@ -6,8 +6,8 @@ import pulumi
 from pulumi_kubernetes.core.v1 import ConfigMap, Namespace
 from pulumi_kubernetes.helm.v3 import Release
 
-from components.serving.kserve_args import GatewayArgs
-from components.serving.kserve_values import (
+from components.serving.kserve_models.args import GatewayArgs
+from components.serving.kserve_models.values import (
     CONFIGURATION,
     NAMESPACE,
     configuration_data,

@@ -4,8 +4,19 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Service
 
-from components.serving.gateway_args import AuthenticationArgs, GatewayRouteArgs, InferenceGatewayArgs
-from components.serving.gateway_routes_spec import (
+from components.serving.gateway.args import AuthenticationArgs, GatewayRouteArgs, InferenceGatewayArgs
+from components.serving.gateway.gateway_spec import (
+    API_VERSIONS,
+    GATEWAY_CLASS,
+    certificate_secret,
+    certificate_spec,
+    client_policy_spec,
+    envoy_proxy_spec,
+    external_keys_spec,
+    gateway_spec,
+    security_policy_spec,
+)
+from components.serving.gateway.routes_spec import (
     REFUSED,
     ai_backend_spec,
     ai_route_spec,
@@ -18,18 +29,7 @@ from components.serving.gateway_routes_spec import (
     refused_paths_spec,
     traffic_policy_spec,
 )
-from components.serving.gateway_values import CONTROLLER
-from components.serving.inference_gateway_spec import (
-    API_VERSIONS,
-    GATEWAY_CLASS,
-    certificate_secret,
-    certificate_spec,
-    client_policy_spec,
-    envoy_proxy_spec,
-    external_keys_spec,
-    gateway_spec,
-    security_policy_spec,
-)
+from components.serving.gateway.values import CONTROLLER
 from components.specs import Spec
 
 _GATEWAY, _ENVOY, _AI = (

@@ -8,7 +8,7 @@ from pulumi_kubernetes.core.v1 import ConfigMap, ServiceAccount
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
-from components.serving.canary_rollout_spec import (
+from components.serving.canary.rollout_spec import (
     check_job_spec,
     check_names,
     job_spec,

@@ -16,15 +16,15 @@ from infra.conventions import PURPOSE_LABEL
 from infra.planning.canary import METRICS
 
 if TYPE_CHECKING:
-    from components.serving.canary_rollout import CanaryRolloutArgs
+    from components.serving.canary.rollout import CanaryRolloutArgs
 
 SCRIPTS_PATH = "/scripts"
 PLAN_NAME = "rollout.json"
 COMPONENT = "canary-rollout"
 # In the cluster as in this repository, so that imports are the same.
 FILES = {
-    "canary.py": "components/serving/canary.py",
-    "canary_cluster.py": "components/serving/canary_cluster.py",
+    "script.py": "components/serving/canary/script.py",
+    "cluster.py": "components/serving/canary/cluster.py",
     "judgement.py": "infra/planning/canary.py",
 }
 _ROLLED_BACK, _TAKEN_OVER = 3, 4  # exit codes of the script that no retry changes
@@ -39,7 +39,7 @@ _STEP_MARGIN_SECONDS = 120
 @cache
 def scripts() -> dict[str, str]:
     """The files of the script by their names in the ConfigMap."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     return {name: (root / path).read_text(encoding="utf-8") for name, path in FILES.items()}
 
 
@@ -254,7 +254,7 @@ def _container(image: str) -> Spec:
     return {
         "name": "rollout",
         "image": image,
-        "command": ["python3", "-m", "components.serving.canary", PLAN_NAME],
+        "command": ["python3", "-m", "components.serving.canary.script", PLAN_NAME],
         "workingDir": SCRIPTS_PATH,
         "env": [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},

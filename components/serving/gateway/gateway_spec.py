@@ -10,7 +10,7 @@ from components.specs import Spec
 from infra.planning.routes import CLIENT_HEADER, HOP_MARGIN_SECONDS, MODEL_HEADER
 
 if TYPE_CHECKING:
-    from components.serving.gateway_args import AuthenticationArgs, InferenceGatewayArgs
+    from components.serving.gateway.args import AuthenticationArgs, InferenceGatewayArgs
 
 _GATEWAY, _ENVOY, _AI = (
     "gateway.networking.k8s.io/v1",

@@ -8,7 +8,7 @@ from pulumi_kubernetes.helm.v3 import Release
 from pulumi_kubernetes.helm.v4 import Chart
 from pulumi_kubernetes.yaml.v2 import ConfigFile
 
-from components.serving.gateway_values import ai_gateway_values, crd_values, envoy_gateway_values, namespace_spec
+from components.serving.gateway.values import ai_gateway_values, crd_values, envoy_gateway_values, namespace_spec
 from components.specs import Spec
 
 

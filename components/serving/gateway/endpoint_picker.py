@@ -11,7 +11,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
-from components.serving.endpoint_picker_spec import (
+from components.serving.gateway.endpoint_picker_spec import (
     CONFIG_KEY,
     budget_spec,
     configuration,

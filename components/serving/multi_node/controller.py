@@ -6,7 +6,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v3 import Release
 
-from components.serving.leader_worker_set_values import leader_worker_set_values
+from components.serving.multi_node.values import leader_worker_set_values
 
 NAMESPACE = "lws-system"
 

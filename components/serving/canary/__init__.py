@@ -1,0 +1,1 @@
+"""Canary rollouts: a new version takes over step by step, or gives the traffic back."""

@@ -1,0 +1,1 @@
+"""The way in: a gateway, its routes, and the endpoint picker behind it."""

@@ -1,0 +1,1 @@
+"""Models through KServe, in its three forms, and what KServe itself needs."""

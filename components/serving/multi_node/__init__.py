@@ -1,0 +1,1 @@
+"""Model servers over several nodes, on LeaderWorkerSet."""
