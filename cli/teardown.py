@@ -34,6 +34,7 @@ def guard(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     controllers: Annotated[bool, typer.Option("--controllers", help="Karpenter or another controller goes.")] = False,
+    operators: Annotated[bool, typer.Option("--operators", help="The platform's operators go.")] = False,
     whole: Annotated[bool, typer.Option("--whole-cluster", help="The cluster itself goes.")] = False,
 ) -> None:
     """Refuse when somebody else still uses what the stack would take away."""
@@ -43,7 +44,7 @@ def guard(
         from teardown.cluster import Cluster as Reached
         from teardown.guard import Scope, check_no_consumers
 
-        scope = Scope(stack, _names(pools), controllers or whole, whole, _names(own))
+        scope = Scope(stack, _names(pools), controllers or whole, whole, _names(own), operators)
         check_no_consumers(Reached.reach(cluster, kubeconfig, context), scope)
         print(f"nobody else uses what the stack {stack} holds")
 

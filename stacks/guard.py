@@ -4,9 +4,14 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components.serving.gateway.endpoint_picker_spec import picker_name
 from components.teardown import delete_hook
+from infra.conventions import GATEWAY_NAMESPACE
+from infra.settings import PlatformSettings
+from infra.settings.gateway_routes import picked_models
 from infra.settings.target import Layer
 from stacks.foundation import Foundation, reach_of
+from stacks.gateway_layer import NAME as GATEWAY
 from stacks.platform_layer import PlatformLayer
 from stacks.stack_config import StackConfig
 
@@ -33,11 +38,23 @@ def guard(
     if not whole and "platform" not in layers:
         return
     pools = [*platform.pools, *([settings.cpu_pool.name] if platform.cpu_pool and settings.cpu_pool else [])]
-    own = [f"{model.namespace}/{model.name}" for model in settings.models] if "workloads" in layers else []
+    own = _own(settings) if "workloads" in layers else []
     words = ["guard", f"--stack={pulumi.get_stack()}", f"--pools={','.join(pools)}", f"--own={','.join(own)}"]
     words += ["--controllers"] if platform.controllers else []
+    words += ["--operators"] if "platform" in layers else []
     words += ["--whole-cluster"] if whole else []
     # Protected with the data: the engine may be told to skip its preview, and would else delete half a cluster first.
     protect = whole and settings.cluster.deletion_protection
     options = pulumi.ResourceOptions(depends_on=list(made), protect=protect)
     delete_hook("guard", words, reach_of(settings, foundation), _LOOK_SECONDS, opts=options)
+
+
+def _own(settings: PlatformSettings) -> list[str]:
+    """What the workloads layer made, as `namespace/name`."""
+    models = {model.name: model for model in settings.models}
+    own = [f"{model.namespace}/{name}" for name, model in models.items()]
+    if settings.gateway:
+        picked = picked_models(settings.gateway.routes, models)
+        own += [f"{models[name].namespace}/{picker_name(name)}" for name in picked]
+        own.append(f"{GATEWAY_NAMESPACE}/{GATEWAY}")
+    return own

@@ -8,7 +8,7 @@ of the cluster, because no state knows: app teams have programs of their own.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.conventions import NODEPOOL_LABEL, STACK_LABEL
+from infra.conventions import NODEPOOL_LABEL, STACK_LABEL, TEAM_LABEL
 from infra.errors import PlatformError
 from teardown.cluster import Cluster, Json
 from teardown.drain import stays_with_its_node
@@ -16,6 +16,10 @@ from teardown.drain import stays_with_its_node
 # What EKS, its add-ons and this program run for the cluster itself.
 _OF_THE_CLUSTER = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _SHOWN = 12
+_NAME_LABEL, _PART_LABEL = "app.kubernetes.io/name", "app.kubernetes.io/part-of"
+_COMPONENT_LABEL = "app.kubernetes.io/component"
+# What this program runs in a namespace of its own for a while, and nobody else waits for.
+_ERRANDS = frozenset({"model-download", "canary-rollout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Scope:
         controllers: whether Karpenter or the load balancer controller goes too: what they look after must be gone.
         cluster: whether the cluster itself goes: nothing may live on it.
         own: workloads of the same stack, as `namespace/name`; they go first and are no reason to refuse.
+        operators: whether the platform's operators go too, with the namespaces that are theirs alone.
     """
 
     stack: str
@@ -35,6 +40,7 @@ class Scope:
     controllers: bool
     cluster: bool
     own: frozenset[str]
+    operators: bool = False
 
 
 def check_no_consumers(cluster: Cluster, scope: Scope) -> None:
@@ -70,10 +76,13 @@ def consumers(cluster: Cluster, scope: Scope) -> Iterator[tuple[str, str]]:
 class _Look:
     def __init__(self, cluster: Cluster, scope: Scope) -> None:
         self._cluster, self._scope = cluster, scope
-        self._stack_of = {
-            namespace["metadata"]["name"]: namespace["metadata"].get("labels", {}).get(STACK_LABEL, "")
+        labels = {
+            namespace["metadata"]["name"]: namespace["metadata"].get("labels", {})
             for namespace in cluster.items("/api/v1/namespaces")
         }
+        self._stack_of = {name: given.get(STACK_LABEL, "") for name, given in labels.items()}
+        theirs = {name for name, given in labels.items() if _is_for_an_operator(given)} if scope.operators else set()
+        self._beside = _OF_THE_CLUSTER | theirs
 
     def workloads(self) -> Iterator[tuple[str, str]]:
         """Pods of others, by their Deployment, Job or other owner, that run on what goes."""
@@ -88,7 +97,7 @@ class _Look:
         }
         for pod in self._cluster.items("/api/v1/pods"):
             metadata = pod["metadata"]
-            if stays_with_its_node(pod) or metadata["namespace"] in _OF_THE_CLUSTER:
+            if stays_with_its_node(pod) or metadata["namespace"] in self._beside or self._is_own(metadata):
                 continue
             wanted = {pool_of.get(pod["spec"].get("nodeName", "")), *_pools_named(pod)}
             if not (self._scope.cluster or wanted & self._scope.pools):
@@ -106,7 +115,7 @@ class _Look:
     def behind_load_balancers(self) -> Iterator[tuple[str, str]]:
         """What has a load balancer that only its controller can delete."""
         for service in self._cluster.items("/api/v1/services"):
-            if service["spec"].get("type") == "LoadBalancer":
+            if service["spec"].get("type") == "LoadBalancer" and service["metadata"]["namespace"] not in self._beside:
                 yield from self._named("Service", service, " of type LoadBalancer")
         for path, kind in (
             ("/apis/networking.k8s.io/v1/ingresses", "Ingress"),
@@ -121,12 +130,26 @@ class _Look:
             if "volume.kubernetes.io/storage-provisioner" in claim["metadata"].get("annotations", {}):
                 yield from self._named("PersistentVolumeClaim", claim)
 
+    def _is_own(self, metadata: Json) -> bool:
+        """Whether the stack's own component made it, whatever its controller calls it: groups, predictors of KServe."""
+        labels, namespace = metadata.get("labels", {}), metadata["namespace"]
+        if f"{namespace}/{labels.get(_NAME_LABEL)}" in self._scope.own:
+            return True
+        ours = labels.get(_PART_LABEL) == "gpu-platform" and self._stack_of.get(namespace) == self._scope.stack
+        return ours and bool(self._scope.own) and labels.get(_COMPONENT_LABEL) in _ERRANDS
+
     def _named(self, kind: str, thing: Json, remark: str = "") -> Iterator[tuple[str, str]]:
-        yield from self._others(kind, thing["metadata"]["namespace"], thing["metadata"]["name"], remark)
+        if not self._is_own(thing["metadata"]):
+            yield from self._others(kind, thing["metadata"]["namespace"], thing["metadata"]["name"], remark)
 
     def _others(self, kind: str, namespace: str, name: str, remark: str = "") -> Iterator[tuple[str, str]]:
         if f"{namespace}/{name}" not in self._scope.own:
             yield f"{kind} {namespace}/{name}{remark}", self._stack_of.get(namespace, "")
+
+
+def _is_for_an_operator(labels: Json) -> bool:
+    """Whether a namespace is one of those this program makes for operators, and not a team's or a stack's."""
+    return labels.get(_PART_LABEL) == "gpu-platform" and not {STACK_LABEL, TEAM_LABEL} & set(labels)
 
 
 def _pools_named(pod: Json) -> Iterator[str]:

@@ -145,7 +145,7 @@ class SriovFabric(pulumi.ComponentResource):
         if chart is None:
             return []
         # Its daemons change the nodes' network cards.
-        labels = {"pod-security.kubernetes.io/enforce": "privileged"}
+        labels = {"app.kubernetes.io/part-of": "gpu-platform", "pod-security.kubernetes.io/enforce": "privileged"}
         home = Namespace(
             f"{self._name}-{namespace}-namespace",
             metadata={"name": namespace, "labels": labels},

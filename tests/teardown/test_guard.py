@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.conventions import NODEPOOL_LABEL, STACK_LABEL
+from infra.conventions import NODEPOOL_LABEL, STACK_LABEL, TEAM_LABEL
 from infra.errors import PlatformError
 from infra.progress import SilentProgress
 from simulator.client import Client, wait_for
@@ -120,6 +120,59 @@ def test_own_workloads_and_those_of_the_cluster_are_no_reason(client: Fixture, m
     made({**agent, "metadata": {**agent["metadata"], "ownerReferences": [owner]}})
 
     check_no_consumers(client[1], SCOPE)
+
+
+def test_what_the_own_components_controllers_made_is_no_reason(client: Fixture, made: Any) -> None:
+    """Groups and predictors have other names than their model; their pods carry its name."""
+    labels = {"app.kubernetes.io/name": "ours", "app.kubernetes.io/component": "model-follower"}
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "ours-group-0", "uid": "1"}
+    follower = pod("ours-group-0-1", "models", "gpu")
+    made({**follower, "metadata": {**follower["metadata"], "labels": labels, "ownerReferences": [owner]}})
+    stranger = pod("ours-group-0-2", "team-a", "gpu")
+    made({**stranger, "metadata": {**stranger["metadata"], "labels": labels, "ownerReferences": [owner]}})
+    door = {"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}
+    made({**door, "metadata": {"name": "ours-exposed", "namespace": "models", "labels": labels}})
+
+    text = refusal(client[1], SCOPE)
+
+    assert "StatefulSet team-a/ours-group-0" in text
+    assert "models/" not in text
+
+
+@pytest.mark.parametrize("stack", ["prod-workloads", "prod"])
+def test_an_own_download_that_still_runs_is_no_reason(client: Fixture, made: Any, stack: str) -> None:
+    labels = {"app.kubernetes.io/component": "model-download", "app.kubernetes.io/part-of": "gpu-platform"}
+    download = pod("download-x", "models", "gpu")
+    made({**download, "metadata": {**download["metadata"], "labels": labels}})
+
+    if stack == "prod":  # the namespace is another stack's
+        assert "Pod models/download-x, of the stack prod-workloads" in refusal(client[1], replace(SCOPE, stack=stack))
+    else:
+        check_no_consumers(client[1], replace(SCOPE, stack=stack))
+
+
+def test_operators_are_no_reason_where_they_go_too(client: Fixture, made: Any) -> None:
+    part = {"app.kubernetes.io/part-of": "gpu-platform"}
+    for name, labels in (("operator", part), ("tenant", {**part, TEAM_LABEL: "tenant"})):
+        made({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        if not client[0].exists(account):  # the controller-manager was stopped
+            client[0].create(
+                f"/api/v1/namespaces/{name}/serviceaccounts",
+                {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}},
+            )
+        made(pod("main", name, "system"))
+        door = {"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}
+        made({**door, "metadata": {"name": "door", "namespace": name}})
+
+    alone = refusal(client[1], SCOPE)
+    together = refusal(client[1], replace(SCOPE, operators=True))
+
+    assert "Pod operator/main" in alone
+    assert "Service operator/door of type LoadBalancer" in alone
+    assert "operator/" not in together
+    assert "Pod tenant/main" in together
+    assert "Service tenant/door of type LoadBalancer" in together
 
 
 def test_pods_are_named_by_their_deployment(client: Fixture, made: Any) -> None:
