@@ -79,6 +79,9 @@ def _controller_manager(layout: Layout, _ports: Mapping[str, int]) -> list[str]:
         f"--service-account-private-key-file={pki}/service-account.key",
         f"--cluster-signing-cert-file={pki}/ca.crt",
         f"--cluster-signing-key-file={pki}/ca.key",
+        # kwok's heartbeats come every 20 s; beside other work on two cores one came after 54 s, and the pods of a node
+        # that was taken for dead (50 s) never become ready again.
+        "--node-monitor-grace-period=5m",
         # Nothing else uses this API server: the default limits (20 and 30) would only slow it down.
         "--kube-api-qps=200",
         "--kube-api-burst=400",

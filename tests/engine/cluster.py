@@ -10,7 +10,8 @@ from simulator.environment import Throwaway
 from simulator.node_objects import put_nodes, remove_nodes
 from simulator.nodes import nodes_for
 from simulator.status import read_nodes
-from tests.engine.providers.kube_releases import definitions_of
+from tests.engine.providers.kube_components import brought_by_files
+from tests.engine.providers.kube_releases import brought_by_charts
 
 _BUILT_IN = {"default", "kube-system", "kube-public", "kube-node-lease"}
 _READY_SECONDS = 60.0
@@ -48,8 +49,8 @@ class EngineCluster:
         namespaces = [f"/api/v1/namespaces/{name}" for name in self._names("v1", "Namespace") if name not in _BUILT_IN]
         releases = [f"/api/v1/namespaces/kube-system/secrets/{name}" for name in self._releases()]
         remove_nodes(self.client, [node.name for node in read_nodes(self.client)])
-        # Those that a release of the program brings. The others stay: API servers are slow to let many of them go.
-        definitions = [self.client.path_of(item.body) for item in definitions_of("karpenter-crd")]
+        # Those that the program brings. The others stay: API servers are slow to let many of them go.
+        definitions = [self.client.path_of(item.body) for item in _brought()]
         gone = [*namespaces, *releases, *definitions]
         for item in gone:
             self.client.delete(item)
@@ -59,7 +60,7 @@ class EngineCluster:
         """What an environment put there and did not take away again."""
         found = [f"Namespace {name}" for name in self._names("v1", "Namespace") if name not in _BUILT_IN]
         found += [f"release {name}" for name in self._releases()]
-        for definition in definitions_of("karpenter-crd"):
+        for definition in _brought():
             spec = definition.body["spec"]
             kind, version = spec["names"]["kind"], f"{spec['group']}/{spec['versions'][-1]['name']}"
             if self.client.exists(self.client.path_of(definition.body)):
@@ -71,3 +72,8 @@ class EngineCluster:
 
     def _names(self, api_version: str, kind: str, namespace: str = "") -> list[str]:
         return [item["metadata"]["name"] for item in self.client.items(self.client.path(api_version, kind, namespace))]
+
+
+def _brought() -> list[Manifest]:
+    """The CRDs that come and go with the program."""
+    return [*brought_by_charts(), *brought_by_files()]

@@ -7,6 +7,7 @@ import pytest
 
 import stacks.aws_foundation  # noqa: F401 - the SDK loads its modules lazily, which threads must not do at once
 from infra.progress import SilentProgress
+from simulator.controllers.lws import LEADER_WORKER_SETS
 from simulator.environment import throwaway
 from simulator.node_sources import PlannedNodes
 from tests.engine.aws_api import aws_api
@@ -28,7 +29,8 @@ def engine_cluster() -> Iterator[EngineCluster]:
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PlannedNodes, "definitions", ())  # CRDs come with the program, or with the world of local
-            environment = stack.enter_context(throwaway(SilentProgress()))
+            # Its CRDs are there from the start then; they are of those that Helm never takes away again.
+            environment = stack.enter_context(throwaway(SilentProgress(), controllers=[LEADER_WORKER_SETS]))
         yield EngineCluster(environment)
 
 

@@ -9,6 +9,7 @@ from infra.plan import Marker, Plan
 from stacks.evaluation import evaluate
 from tests.engine.order import Group, of_pool, violations
 from tests.engine.providers.aws_references import ATTACHMENT, CLUSTER, NODES, SUBNET
+from tests.engine.providers.kube_components import CHART, DEFINITION, FILE, brought_by_files
 from tests.engine.providers.outside import Row
 from tests.engine.world import EngineStack, Outcome, World
 
@@ -40,8 +41,9 @@ def plan(world: World) -> Plan:
 
 
 def test_the_first_preview_knows_every_resource_before_there_is_a_cluster(prod: Life) -> None:
+    """But for what a remote component finds in a chart: the engine asks none whose provider has no address yet."""
     assert set(prod.preview.changes) == {"create"}
-    assert prod.up.changes == prod.preview.changes
+    assert prod.up.changes == {"create": prod.preview.changes["create"] + len(brought_by_files())}
     assert "warning" not in prod.preview.said + prod.up.said
 
 
@@ -57,10 +59,13 @@ def test_the_engine_registers_what_the_evaluation_said(prod: Life, plan: Plan) -
                 different[f"{resource.urn} {key}"] = (value, engine.get(key))
     assert different == {}
 
-    # Beyond the plan there is only what pulumi-eks makes inside its component, and the engine's own.
+    # Beyond the plan there is only what pulumi-eks makes inside its component, the engine's own,
     beyond = {urn.split("::")[2] for urn in state if urn not in {resource.urn for resource in plan}}
+    # and the CRDs in a chart that is rendered.
     inside = {token for token in beyond if "$eks:index:Cluster$" in token}
-    assert beyond - inside == {"pulumi:pulumi:Stack", "pulumi:providers:command", "pulumi:providers:eks"}
+    found = {token for token in beyond if token.endswith(DEFINITION) and "gpu-platform:index:Gateway" in token}
+    assert {token.split("$")[-2] for token in found} == {CHART, FILE}
+    assert beyond - inside - found == {"pulumi:pulumi:Stack", "pulumi:providers:command", "pulumi:providers:eks"}
     assert {token.rpartition("$")[2] for token in inside} == {
         "aws:eks/accessEntry:AccessEntry",
         "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",

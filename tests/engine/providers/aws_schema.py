@@ -60,7 +60,9 @@ def _read(type_token: str) -> Schema:
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", file).lower()
     loaded = importlib.import_module(f"pulumi_aws.{package}.{snake}")
     nested = importlib.import_module(f"pulumi_aws.{package}._inputs")
-    return _inputs_of(getattr(loaded, f"{name}Args"), nested, _DEPTH)
+    # `<Name>InitArgs` where `<Name>Args` is what another resource nests.
+    arguments = getattr(loaded, f"{name}InitArgs", None) or getattr(loaded, f"{name}Args")
+    return _inputs_of(arguments, nested, _DEPTH)
 
 
 def _inputs_of(arguments: Any, nested: Any, depth: int) -> Schema:  # classes of the SDK, known at run time only

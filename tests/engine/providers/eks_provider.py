@@ -24,10 +24,7 @@ _POLICY = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
 class EksProvider(StandIn):
     """Answers `Construct`; it has no resources of its own."""
 
-    def Configure(self, request: Any, _context: Any) -> Any:  # noqa: N802
-        self.configuration = plain(request.args)
-        # The engine demands it of who builds components. No input of this project's clusters is a secret.
-        return provider_pb2.ConfigureResponse(supportsPreview=True, acceptSecrets=True)
+    accepts_secrets = True
 
     def Construct(self, request: Any, context: Any) -> Any:  # noqa: N802
         change = Change(request.type, request.parent, request.name, plain(request.inputs), preview=True)

@@ -15,7 +15,13 @@ from tests.engine.providers.values import Properties
 RELEASE = "kubernetes:helm.sh/v3:Release"
 # By chart: the Go module's folder with the CRDs among its templates, and with those in its folder `crds`, which Helm
 # installs with the first release and never touches again.
-_DEFINITIONS = {"karpenter-crd": "karpenter-aws"}
+_DEFINITIONS = {
+    "karpenter-crd": "karpenter-aws",
+    "kserve-crd": "kserve",
+    "kserve-llmisvc-crd": "kserve",
+    "ai-gateway-crds-helm": "ai-gateway",
+    "external-secrets": "external-secrets",
+}
 _KEPT_DEFINITIONS = {"lws": "lws"}
 
 
@@ -31,7 +37,7 @@ class Releases:
         chart = str(inputs["chart"]).rpartition("/")[2]
         if chart not in SUBSTITUTES:
             raise ProviderError(f"the chart {chart} is not in SUBSTITUTES of simulator/releases.py")
-        apply_definitions(self._client, [*definitions_of(chart), *_read(_KEPT_DEFINITIONS.get(chart))])
+        apply_definitions(self._client, [*definitions_of(chart), *read_definitions(_KEPT_DEFINITIONS.get(chart))])
         self._client.apply(_record(inputs))
         identifier = f"{inputs['namespace']}/{inputs['name']}"
         return identifier, {**inputs, "status": {"name": inputs["name"], "status": "deployed", "chart": chart}}
@@ -54,12 +60,18 @@ class Releases:
                 )
 
 
+def brought_by_charts() -> list[Manifest]:
+    """Every CRD that comes and goes with a release."""
+    return [item for folder in dict.fromkeys(_DEFINITIONS.values()) for item in read_definitions(folder)]
+
+
 def definitions_of(chart: str) -> list[Manifest]:
     """The CRDs among a chart's templates, which come and go with its release."""
-    return _read(_DEFINITIONS.get(chart))
+    return read_definitions(_DEFINITIONS.get(chart))
 
 
-def _read(folder: str | None) -> list[Manifest]:
+def read_definitions(folder: str | None) -> list[Manifest]:
+    """The CRDs in a folder of `simulator/modules`; none for no folder."""
     try:
         return custom_resource_definitions([source for source in SOURCES if source.folder == folder])
     except PlatformError as error:

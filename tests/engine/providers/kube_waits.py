@@ -9,6 +9,7 @@ from simulator.client import ApiError, Client, Json
 from tests.engine.providers.changes import ProviderError
 
 _POLL_SECONDS = 0.1
+_WAIT_FOR = "pulumi.com/waitFor"
 PATIENCE = "ENGINE_TESTS_PATIENCE"  # seconds that a test lets the provider wait, instead of an hour
 
 
@@ -25,6 +26,8 @@ def wait_until(done: Callable[[], bool], seconds: float, cancelled: threading.Ev
 
 def why_not_ready(client: Client, live: Json) -> str:
     """Why an object is not ready yet, in the words of the real provider; empty when it is."""
+    if asked := (live["metadata"].get("annotations") or {}).get(_WAIT_FOR):
+        return _condition(live, asked.removeprefix("condition="))
     check = {"Deployment": _deployment, "Service": _service, "CustomResourceDefinition": _definition}.get(live["kind"])
     return check(client, live) if check else ""
 
@@ -39,6 +42,17 @@ def _deployment(client: Client, live: Json) -> str:
         return ""
     said = next((item["message"] for item in status.get("conditions") or () if item["status"] == "False"), "")
     return f"Minimum number of Pods to consider the application live was not attained: {counts[2]}/{wanted}. {said}"
+
+
+def _condition(live: Json, name: str) -> str:
+    """Of the object's present generation, where its controller says of which it speaks."""
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    generation = live["metadata"]["generation"]
+    met = any(
+        item["type"] == name and item["status"] == "True" and item.get("observedGeneration", generation) == generation
+        for item in conditions
+    )
+    return "" if met else f"waiting for condition {name}"
 
 
 def _service(client: Client, live: Json) -> str:

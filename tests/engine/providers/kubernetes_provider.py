@@ -6,11 +6,12 @@ from typing import Any
 
 from simulator.client import ApiError, Client, Json
 from tests.engine.providers.changes import Change, NotReadyError, ProviderError, Replacement
+from tests.engine.providers.kube_components import construct
 from tests.engine.providers.kube_connection import connect
 from tests.engine.providers.kube_releases import RELEASE, Releases
 from tests.engine.providers.kube_waits import wait_until, why_not_gone, why_not_ready
 from tests.engine.providers.serving import StandIn, serve
-from tests.engine.providers.values import Properties, has_unknown
+from tests.engine.providers.values import Properties, has_unknown, plain
 
 # The real provider asks five times for a kind that is not served, doubling its wait: about half a minute.
 _KIND_SECONDS = 15.0
@@ -20,6 +21,12 @@ _MOVING = ("managedFields", "resourceVersion", "generation")
 
 class KubernetesProvider(StandIn):
     """Objects live in the cluster, and nowhere else."""
+
+    accepts_secrets = True
+
+    def Construct(self, request: Any, context: Any) -> Any:  # noqa: N802
+        change = Change(request.type, request.parent, request.name, plain(request.inputs), preview=True)
+        return self._answered(context, lambda _: construct(request, change.inputs), change)
 
     def __init__(self) -> None:
         super().__init__()

@@ -24,6 +24,9 @@ _ENGINE_SECONDS = 2.0  # how often a provider looks whether its engine still liv
 class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     """A provider. A subclass says what its resources do; what it does not say is an echo."""
 
+    # The engine demands it of who builds components: secrets come marked, and the marks are given back.
+    accepts_secrets = False
+
     def __init__(self) -> None:
         self.outside = Outside.of_this_process()
         self.configuration: Properties = {}
@@ -76,7 +79,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: Any, _context: Any) -> Any:  # noqa: N802
         self.configuration = plain(request.args)
-        return provider_pb2.ConfigureResponse(supportsPreview=True)
+        return provider_pb2.ConfigureResponse(supportsPreview=True, acceptSecrets=self.accepts_secrets)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         change = Change(
@@ -84,7 +87,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         )
         inputs, failures = self._answered(context, self.check, change)
         listed = [provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in failures.items()]
-        return provider_pb2.CheckResponse(inputs=wire(inputs), failures=listed)
+        return provider_pb2.CheckResponse(inputs=wire(inputs, request.news), failures=listed)
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
         olds, news = plain(request.old_inputs), plain(request.news)
@@ -107,7 +110,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             seconds=request.timeout or DEFAULT_SECONDS,
         )
         identifier, outputs = self._done("create", context, self.create, change)
-        return provider_pb2.CreateResponse(id=identifier, properties=wire(outputs))
+        return provider_pb2.CreateResponse(id=identifier, properties=wire(outputs, request.properties))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         while self.outside.hold.exists() and not self.cancelled.wait(0.1):
@@ -117,7 +120,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         found = self._answered(context, self.read, change)
         if found is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(id=request.id, inputs=wire(found[0]), properties=wire(found[1]))
+        return provider_pb2.ReadResponse(
+            id=request.id, inputs=wire(found[0], request.inputs), properties=wire(found[1], request.properties)
+        )
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         change = Change(
@@ -131,7 +136,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             request.preview,
             request.timeout or DEFAULT_SECONDS,
         )
-        return provider_pb2.UpdateResponse(properties=wire(self._done("update", context, self.update, change)))
+        outputs = self._done("update", context, self.update, change)
+        return provider_pb2.UpdateResponse(properties=wire(outputs, request.news))
 
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         inputs = plain(request.old_inputs)

@@ -8,19 +8,22 @@ from google.protobuf import json_format, struct_pb2
 # How the engine writes a value that is only known after an update. Source: pulumi sdk/python, runtime/rpc.py.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
+# How the engine marks an object that stands for something else, and the mark of a secret. Source: the same.
+_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+
 Properties = dict[str, Any]
 
 
 def plain(struct: struct_pb2.Struct) -> Properties:
-    """A Struct as plain data; whole numbers, which it holds as floats, become integers again."""
-    data: Properties = _whole(json_format.MessageToDict(struct))
+    """A Struct as plain data: whole numbers, which it holds as floats, become integers again, and secrets are open."""
+    data: Properties = _whole(_open(json_format.MessageToDict(struct)))
     return data
 
 
-def wire(data: Mapping[str, Any]) -> struct_pb2.Struct:
-    """Plain data as a Struct."""
+def wire(data: Mapping[str, Any], like: struct_pb2.Struct | None = None) -> struct_pb2.Struct:
+    """Plain data as a Struct. What is a secret in `like` is one in the answer, as real providers keep it."""
     struct = struct_pb2.Struct()
-    json_format.ParseDict(dict(data), struct)
+    json_format.ParseDict(_marked(dict(data), json_format.MessageToDict(like) if like else None), struct)
     return struct
 
 
@@ -58,6 +61,28 @@ def _whole(value: Any) -> Any:
     if isinstance(value, list):
         return [_whole(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and value.get(_SIGNATURE) == _SECRET
+
+
+def _open(value: Any) -> Any:
+    if _is_secret(value):
+        return _open(value["value"])
+    if isinstance(value, dict):
+        return {key: _open(item) for key, item in value.items()}
+    return [_open(item) for item in value] if isinstance(value, list) else value
+
+
+def _marked(value: Any, like: Any) -> Any:
+    if _is_secret(like):
+        return {_SIGNATURE: _SECRET, "value": value}
+    if isinstance(value, dict) and isinstance(like, dict):
+        return {key: _marked(item, like.get(key)) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(like, list) and len(value) == len(like):
+        return [_marked(item, other) for item, other in zip(value, like, strict=True)]
+    return value
 
 
 def _leaves(value: object) -> Iterator[object]:
