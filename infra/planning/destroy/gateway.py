@@ -5,6 +5,7 @@ from typing import Any
 
 from infra.plan import PlannedResource
 from infra.planning.destroy.requirement import Found, Requirement, metadata, ordered
+from infra.planning.destroy.servers import SERVERS, name_of
 
 _ROUTES = ("AIGatewayRoute", "HTTPRoute")
 _GROUPS = (
@@ -31,6 +32,7 @@ def _controllers(found: Found) -> Iterator[Requirement]:
     yield from ordered([*envoy, *extension], kinds, "a controller fails without its kinds")
     ours = [item for item in found.objects() if str(item.inputs.get("apiVersion", "")).startswith(_GROUPS)]
     yield from ordered(ours, kinds, "deleting a CRD deletes what is of it")
+    yield from ordered(found.objects("InferencePool"), envoy, "Envoy Gateway watches it for the AI gateway")
 
 
 def _gateways(found: Found) -> Iterator[Requirement]:
@@ -62,8 +64,11 @@ def _routes(found: Found) -> Iterator[Requirement]:
             if (metadata(item, "namespace"), metadata(item, "name")) == (place, metadata(route, "name"))
         ]
         yield from ordered([route], used, "requests pass with its limits, to servers that are there")
-        behind = [item for item in _servers(found) if metadata(item, "name") in names]
+        behind = [item for item in _servers(found) if name_of(item) in names]
         yield from ordered([route], behind, "nobody is sent to a server that ends")
+        yield from ordered(
+            [route], _beside(found, behind), "its servers are found, and not all evicted, while it leads to them"
+        )
     hosts = found.objects("Backend")
     for backend in found.objects("AIServiceBackend"):
         own = [item for item in hosts if metadata(item, "name") in _names(backend)]
@@ -95,14 +100,19 @@ def _pickers(found: Found) -> Iterator[Requirement]:
         routes = [item for item in found.objects(*_ROUTES) if metadata(item, "namespace") == place]
         mine = [item for item in routes if _names(item) & {metadata(pool, "name") for pool in own}]
         yield from ordered(mine, [picker], "the gateway refuses requests while nobody picks")
+        yield from ordered(mine, _beside(found, [picker]), "the gateway refuses requests while no picker is found")
+
+
+def _beside(found: Found, servers: list[PlannedResource]) -> list[PlannedResource]:
+    """Services of these servers, and the budgets that keep one of them up."""
+    parents = {item.parent for item in servers}
+    return [item for item in found.objects("Service", "PodDisruptionBudget") if item.parent in parents]
 
 
 def _servers(found: Found) -> list[PlannedResource]:
     """What answers requests: pods that take GPUs."""
     return [
-        item
-        for item in found.objects("Deployment", "LeaderWorkerSet", "InferenceService", "LLMInferenceService")
-        if _labels(item).get("app.kubernetes.io/component") == "model-server"
+        item for item in found.objects(*SERVERS) if _labels(item).get("app.kubernetes.io/component") == "model-server"
     ]
 
 

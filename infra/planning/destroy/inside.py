@@ -13,6 +13,7 @@ from typing import Any
 from infra.conventions import NODEPOOL_LABEL, TEAM_LABEL
 from infra.plan import PlannedResource
 from infra.planning.destroy.requirement import Found, Requirement, metadata, ordered
+from infra.planning.destroy.servers import SERVERS, pod_labels, pod_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ CONTROLLERS = {
     "inference.networking.k8s.io": Controller("ai-gateway-helm"),
 }
 
-_SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "LeaderWorkerSet")
+# KServe makes Services for its models.
+_SERVED = ("Service", "Ingress", "InferenceService", "LLMInferenceService")
 
 
 def rules(found: Found) -> Iterator[Requirement]:
@@ -62,7 +64,7 @@ def rules(found: Found) -> Iterator[Requirement]:
     yield from _namespaces(found)
     yield from _servers(found)
     yield from ordered(
-        found.objects("Service", "Ingress"),
+        found.objects(*_SERVED),
         found.releases(_LOAD_BALANCERS.chart),
         "the load balancer controller's webhook sees every change of it",
     )
@@ -86,11 +88,27 @@ def _controllers(found: Found) -> Iterator[Requirement]:
         identity = found.named("aws:eks/podIdentityAssociation:PodIdentityAssociation", "serviceAccount",
                                controller.service_account)  # fmt: skip
         yield from ordered(releases, identity, "it clears finalizers with these rights in AWS")
+    yield from _of_kserve(found)
     yield from ordered(
         found.releases(_KARPENTER.chart),
         _ways_of_nodes(found),
         "its nodes drain, and tell of their interruption, until the last of them is gone",
     )
+
+
+def _of_kserve(found: Found) -> Iterator[Requirement]:
+    """KServe stands on cert-manager, and on Knative where a model wants it."""
+    kserve = [*found.releases("kserve-resources"), *found.releases("kserve-llmisvc-resources")]
+    yield from ordered(kserve, found.releases("cert-manager"), "the certificates of its webhooks are renewed")
+    knative = found.objects("KnativeServing")
+    yield from ordered(kserve, knative, "it watches the kinds of Knative from its start to its end")
+    served = [item for item in found.objects("InferenceService") if _mode(item) == "Knative"]
+    yield from ordered(served, knative, "their revisions end through Knative's controllers")
+
+
+def _mode(service: PlannedResource) -> str:
+    given: Any = service.inputs["metadata"]
+    return str((given.get("annotations") or {}).get("serving.kserve.io/deploymentMode"))
 
 
 def _stores(found: Found) -> Iterator[Requirement]:
@@ -121,7 +139,7 @@ def _pools(found: Found) -> Iterator[Requirement]:
         mine = [item for item in (*pools, *classes) if f"--pool={metadata(item, 'name')}" in words]
         yield from ordered([hook], mine, "a pool is drained while it and its class are there")
         users = [
-            item for item in found.objects(*_SERVERS) if _asks_for(item) & {metadata(pool, "name") for pool in mine}
+            item for item in found.objects(*SERVERS) if _asks_for(item) & {metadata(pool, "name") for pool in mine}
         ]
         yield from ordered(users, [hook], "servers finish their requests before their nodes are drained")
     for pool in pools:
@@ -150,18 +168,18 @@ def _labels(item: PlannedResource) -> dict[str, Any]:
 
 
 def _servers(found: Found) -> Iterator[Requirement]:
-    for server in found.objects(*_SERVERS):
+    for server in found.objects(*SERVERS):
         namespace = metadata(server, "namespace")
         used = [
             item
             for item in found.objects("ServiceAccount", "Secret", "ConfigMap", "PersistentVolumeClaim")
-            if metadata(item, "namespace") == namespace and metadata(item, "name") in _names_in(_pod(server))
+            if metadata(item, "namespace") == namespace and metadata(item, "name") in _names_in(pod_of(server))
         ]
         yield from ordered([server], used, "its pods use it until they end")
-        priority = _pod(server).get("priorityClassName")
+        priority = pod_of(server).get("priorityClassName")
         classes = [item for item in found.objects("PriorityClass") if metadata(item, "name") == priority]
         yield from ordered([server], classes, "a pod that is lost meanwhile is not made again without its class")
-        labels = _pod_labels(server)
+        labels = pod_labels(server)
         # Of its own component: another's only adds to who is let in, and goes with what it lets in.
         policies = [
             item
@@ -177,25 +195,6 @@ def _servers(found: Found) -> Iterator[Requirement]:
             if metadata(item, "namespace") == namespace and _selector(item).items() <= labels.items()
         ]
         yield from ordered(services, [server], "nobody is sent to a server that ends")
-
-
-def _pod(server: PlannedResource) -> dict[str, Any]:
-    spec: Any = server.inputs["spec"]
-    pod: dict[str, Any] = _template(spec)["spec"]
-    return pod
-
-
-def _pod_labels(server: PlannedResource) -> dict[str, Any]:
-    spec: Any = server.inputs["spec"]
-    return dict(_template(spec).get("metadata", {}).get("labels", {}))
-
-
-def _template(spec: Any) -> dict[str, Any]:
-    """The pod template; of a LeaderWorkerSet that of its leaders, which Services lead to. Its workers use the same."""
-    if "leaderWorkerTemplate" not in spec:
-        return dict(spec["template"])
-    group = spec["leaderWorkerTemplate"]
-    return dict(group.get("leaderTemplate") or group["workerTemplate"])
 
 
 def _selector(service: PlannedResource) -> dict[str, Any]:
@@ -221,7 +220,7 @@ def _names_in(value: Any) -> set[str]:
 def _asks_for(server: PlannedResource) -> set[str]:
     """Names of the pools a server's pods may run on."""
     required = (
-        _pod(server)
+        pod_of(server)
         .get("affinity", {})
         .get("nodeAffinity", {})
         .get("requiredDuringSchedulingIgnoredDuringExecution", {})

@@ -11,6 +11,7 @@ from typing import Any
 from infra.conventions import PURPOSE_LABEL
 from infra.plan import PlannedResource
 from infra.planning.destroy.requirement import Found, Requirement, metadata, ordered
+from infra.planning.destroy.servers import SERVERS, pod_of
 from infra.planning.weights import WRITER_UID
 
 FILE_SYSTEMS = ("aws:efs/fileSystem:FileSystem", "aws:fsx/lustreFileSystem:LustreFileSystem")
@@ -23,7 +24,6 @@ _WAYS = (
 _ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 _BUCKET = "aws:s3/bucket:Bucket"
 _LINK = "aws:fsx/dataRepositoryAssociation:DataRepositoryAssociation"
-_PODS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 _MOUNTPOINT_DRIVER = "s3.csi.aws.com"
 _MOUNTPOINT_ACCOUNT = "s3-csi-driver-sa"
 
@@ -73,8 +73,8 @@ def _ways(found: Found) -> Iterator[Requirement]:
 
 def _pods(found: Found) -> Iterator[Requirement]:
     """Pods go before their rights in AWS, and before the nodes that they ask for by purpose are drained."""
-    for server in found.objects(*_PODS):
-        pod: Any = _spec(server)["template"]["spec"]
+    for server in found.objects(*SERVERS):
+        pod = pod_of(server)
         rights = [
             item
             for item in found.named(_ASSOCIATION, "serviceAccount", pod.get("serviceAccountName"))
