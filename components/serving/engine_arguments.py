@@ -122,6 +122,7 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "memory_fraction": options.get("gpu_memory_utilization"),
         "drain": pod["shutdown_timeout_seconds"],
         "data_parallel": options.get("data_parallel"),
+        "api_servers": _api_servers(options),
         "expert_parallel": options["tensor_parallel"] if options.get("expert_parallel") else None,
         "quantization": options.get("quantization"),
         "kv_cache_dtype": options.get("kv_cache_dtype"),
@@ -145,6 +146,14 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "reasoning_parser": options.get("reasoning_parser"),
         "chat_template": options.get("chat_template"),
     }
+
+
+def _api_servers(options: EngineOptionsArgs) -> int | None:
+    """One for the copies of one node. vLLM starts one a copy, and none of them drains: the process that stops them, not
+    they, has the engines (0.33: entrypoints/cli/serve.py; v1/engine/core_client.py, shutdown). Over several nodes the
+    preStop hook of the group waits instead."""
+    several = options.get("data_parallel", 1) > 1 and options.get("nodes", 1) == 1
+    return 1 if several else None
 
 
 def _offload(options: EngineOptionsArgs) -> dict[str, Any]:

@@ -188,6 +188,12 @@ def test_copies_take_gpus() -> None:
     assert resources(given, POD)["limits"]["nvidia.com/gpu"] == "6"
 
 
+def test_copies_have_one_api_server_which_drains_them() -> None:
+    """vLLM's default is one a copy, and several cut what runs at SIGTERM."""
+    assert "--api-server-count=1" in arguments(data_parallel=2)
+    assert not [item for item in arguments() if "api-server-count" in item]
+
+
 @settings(max_examples=25, deadline=None)
 @given(gib=st.floats(0.5, 500))
 def test_offloaded_blocks_have_room_in_shared_memory(gib: float) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from components.fabric.pod_fragment import PodNeeds, efa_fragment, with_fragment
 from components.serving.engine_arguments import engine_of, gpus_of
-from components.serving.multi_node.stop import follower_pre_stop
+from components.serving.multi_node.stop import follower_pre_stop, leader_pre_stop
 from components.serving.network_policy_spec import network_policy_spec
 from components.serving.pod_parts import (
     CONTAINER,
@@ -127,21 +127,27 @@ def _template(name: str, args: "MultiNodeModelServerArgs", role: str) -> Spec:
 
 def _pod(name: str, args: "MultiNodeModelServerArgs", role: str) -> Spec:
     """The pod of one node, made from that of a server on one node."""
-    pod = args["pod"] if role == LEADER else _without_drain(args["pod"])
-    spec = pod_spec(name, args["engine"], pod)
+    spec = pod_spec(name, args["engine"], _pod_args(args, role))
     container = spec["containers"][0]
     container["args"] = [*container["args"], *_place_in_group(args, role)]
     container["env"] = [*container["env"], *_variables()]
     if role == FOLLOWER:
         _as_follower(spec, container, args)
+    elif _has_copies(args):
+        _as_leader_of_copies(spec, container, args)
     del spec["topologySpreadConstraints"]  # over zones: it would pull the pods of a group apart
     spec["affinity"] = _affinity(name, args)
     return _with_fabric(spec, args)
 
 
-def _without_drain(pod: ServingPodArgs) -> ServingPodArgs:
-    """For a follower: its drain is that of its leader, which its preStop waits for."""
-    return {**pod, "shutdown_timeout_seconds": 0}
+def _pod_args(args: "MultiNodeModelServerArgs", role: str) -> ServingPodArgs:
+    """As for one node, but that the drain of a follower, and of a leader of copies, is in its preStop."""
+    pod = args["pod"]
+    return {**pod, "shutdown_timeout_seconds": 0} if role == FOLLOWER or _has_copies(args) else pod
+
+
+def _has_copies(args: "MultiNodeModelServerArgs") -> bool:
+    return args["engine"].get("data_parallel", 1) > 1
 
 
 def _place_in_group(args: "MultiNodeModelServerArgs", role: str) -> list[str]:
@@ -170,6 +176,13 @@ def _as_follower(spec: Spec, container: Spec, args: "MultiNodeModelServerArgs") 
     seconds = drain.follower_pre_stop_seconds
     container["lifecycle"] = {"preStop": follower_pre_stop(facts.port, facts.live_path, seconds)}
     spec["terminationGracePeriodSeconds"] = drain.follower_grace_seconds
+
+
+def _as_leader_of_copies(spec: Spec, container: Spec, args: "MultiNodeModelServerArgs") -> None:
+    """Its preStop waits for the requests of all copies, within the grace period of any leader."""
+    drain = drain_of(args["pod"])
+    container["lifecycle"] = {"preStop": leader_pre_stop(engine_of(args["engine"]), drain)}
+    spec["terminationGracePeriodSeconds"] = drain.grace_period_seconds
 
 
 def _affinity(name: str, args: "MultiNodeModelServerArgs") -> Spec:
