@@ -42,10 +42,8 @@ def strategy(rollout: RolloutArgs) -> Spec:
 
 
 def step_seconds(args: "ModelServerArgs") -> int:
-    """How long a rollout may make no progress, in seconds: a node, a server, and first the end of the one before it
-    where that has the GPUs."""
-    waits = 0 if _rollout(args)["strategy"] == "surge" else drain_of(args["pod"]).grace_period_seconds
-    return StartupBudget(args["pod"]["startup_seconds"]).rollout_seconds + waits
+    """How long a rollout may make no progress, in seconds: the end of a server that has the GPUs, a node, a server."""
+    return StartupBudget(args["pod"]["startup_seconds"]).exchange_seconds(drain_of(args["pod"]).grace_period_seconds)
 
 
 def rollout_seconds(args: "ModelServerArgs") -> int:

@@ -15,6 +15,7 @@ from infra.conventions import CLIENT_OF_LABEL, GATEWAY_NAMESPACE, MONITORING_NAM
 from infra.planning.compile_cache import CACHE_PATH, cache_key
 from infra.planning.drain import EXIT_MARGIN_SECONDS
 from infra.planning.priorities import BATCH, INTERACTIVE, priority_class
+from infra.planning.startup import NODE_LAUNCH_SECONDS
 
 Json = dict[str, Any]
 CLAIM: Json = {"kind": "claim", "claim_name": "qwen-cache", "storage_class": "efs", "gib": 30, "gpu": "l4"}
@@ -68,12 +69,14 @@ def test_recreate_has_no_numbers_and_surge_is_the_default() -> None:
     assert deployment_spec("qwen", arguments())["strategy"] == strategy({"strategy": "surge"})
 
 
-def test_a_server_that_waits_for_anothers_gpus_has_time_for_its_drain_too() -> None:
-    surge = step_seconds(arguments())
-    replacing = arguments(rollout={"strategy": "replace"})
+@pytest.mark.parametrize("name", ["surge", "replace", "recreate"])
+def test_a_server_that_waits_for_anothers_gpus_has_time_for_its_drain_too(name: str) -> None:
+    """With one spare place, also a new server that comes first: from the second on, in the place of one that drains."""
+    args = arguments(rollout={"strategy": name})
+    startup = args["pod"]["startup_seconds"]
 
-    assert step_seconds(replacing) - surge == 15 + 90 + EXIT_MARGIN_SECONDS
-    assert deployment_spec("qwen", replacing)["progressDeadlineSeconds"] == step_seconds(replacing)
+    assert step_seconds(args) == 15 + 90 + EXIT_MARGIN_SECONDS + NODE_LAUNCH_SECONDS + startup
+    assert deployment_spec("qwen", args)["progressDeadlineSeconds"] == step_seconds(args)
 
 
 @pytest.mark.parametrize(
