@@ -11,6 +11,7 @@ from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 from components.serving.weights_spec import weight_variables
 from components.specs import Spec
 from infra.catalog.engines import CUSTOM, VLLM, Engine, Option, custom_engine, engine
+from infra.errors import PlatformError
 from infra.planning.group_size import GroupSize
 
 # vLLM listens on every address and on the table's port as it is; the others are told.
@@ -135,7 +136,7 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "max_loras": options.get("max_loras"),
         "max_lora_rank": options.get("max_lora_rank"),
         **_speculative(options),
-        "max_queued_requests": options.get("max_queued_requests"),
+        "max_queued_requests": _queue_limit(options, facts),
         "max_queued_tokens": options.get("max_queued_tokens"),
         "max_sequences": options.get("max_sequences"),
         "max_batched_tokens": options.get("max_batched_tokens"),
@@ -154,6 +155,23 @@ def _api_servers(options: EngineOptionsArgs) -> int | None:
     preStop hook of the group waits instead."""
     several = options.get("data_parallel", 1) > 1 and options.get("nodes", 1) == 1
     return 1 if several else None
+
+
+def _queue_limit(options: EngineOptionsArgs, facts: Engine) -> int | None:
+    """How many may wait, as the engine counts them: vLLM's limit holds those that run too, over all copies (0.33
+    config/scheduler.py, max_num_queued_reqs), SGLang's those that wait for one copy (0.5.23 srt/managers/scheduler.py,
+    _abort_on_queued_limit)."""
+    waiting, copies = options.get("max_queued_requests"), options.get("data_parallel", 1)
+    if waiting is None:
+        return None
+    if facts.name != VLLM.name:
+        return -(-waiting // copies)
+    if "max_sequences" not in options:
+        raise PlatformError(
+            f"max_queued_requests {waiting} without max_sequences: vLLM counts those that run too",
+            "add max_sequences, the requests of one batch",
+        )
+    return copies * options["max_sequences"] + waiting
 
 
 def _offload(options: EngineOptionsArgs) -> dict[str, Any]:

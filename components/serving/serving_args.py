@@ -140,7 +140,7 @@ class EngineOptionsArgs(TypedDict):
     speculative: NotRequired[SpeculativeArgs]
     """Speculative decoding."""
     max_queued_requests: NotRequired[int]
-    """Requests that may wait before more are refused."""
+    """Requests that may wait, beside those that run, before more are refused. With vllm max_sequences is needed too."""
     max_queued_tokens: NotRequired[int]
     """Prompt tokens that may wait before more are refused."""
     max_sequences: NotRequired[int]

@@ -57,7 +57,8 @@ class Admission(Settings):
     """What an engine refuses rather than queue, answered with 503; without it its queue has no end."""
 
     max_queued_requests: Positive | None = None
-    """Requests that may wait."""
+    """Requests that may wait beside those that run. With vllm it needs maxConcurrentSequences, because vLLM counts
+    both: it is told dataParallel x maxConcurrentSequences more."""
     max_queued_tokens: Positive | None = None
     """Prompt tokens that may wait: the time to first token you allow, times the tokens a second of prefill."""
 

@@ -11,6 +11,7 @@ from components.serving.engine_arguments import engine_arguments, engine_of, eng
 from components.serving.pod_parts import engine_container, object_labels, pod_security, pod_spec, resources
 from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 from infra.catalog.engines import argument_problems, engines, flag_table
+from infra.errors import PlatformError
 
 POD: ServingPodArgs = {
     "image": "registry.test/engine:1",
@@ -192,6 +193,18 @@ def test_copies_have_one_api_server_which_drains_them() -> None:
     """vLLM's default is one a copy, and several cut what runs at SIGTERM."""
     assert "--api-server-count=1" in arguments(data_parallel=2)
     assert not [item for item in arguments() if "api-server-count" in item]
+
+
+def test_as_many_may_wait_whatever_the_engine_counts() -> None:
+    """vLLM counts those that run too, of all copies; SGLang those that wait for one copy."""
+    limits = {"max_queued_requests": 5, "max_sequences": 7}
+
+    assert {"--max-num-queued-reqs=12", "--max-num-seqs=7"} <= set(arguments(**limits))
+    assert "--max-num-queued-reqs=26" in arguments(data_parallel=3, **limits)
+    assert "--max-queued-requests=2" in arguments("sglang", data_parallel=3, **limits)
+    assert "--max-queued-requests=5" in arguments("sglang", max_queued_requests=5)
+    with pytest.raises(PlatformError, match="max_sequences"):
+        arguments(max_queued_requests=5)
 
 
 @settings(max_examples=25, deadline=None)

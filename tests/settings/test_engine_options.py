@@ -322,6 +322,14 @@ def test_what_a_store_holds_is_what_the_engine_loads() -> None:
     refused("model", triton)
 
 
+def test_what_may_wait_is_said_beside_what_may_run() -> None:
+    limit = {"admission": {"maxQueuedRequests": 4}}
+    problem = refused("engineOptions.admission.maxQueuedRequests", raw(limit))
+    assert "maxConcurrentSequences: 256" in problem.mend
+    parse_settings(raw({**limit, "maxConcurrentSequences": 256}))
+    parse_settings(raw({**limit, **INSIST}, engine="sglang"))
+
+
 def test_nothing_given_is_nothing_asked() -> None:
     assert EngineOptions().used() == frozenset()
     assert all(facts.has(name) for facts in [engines()["vllm"]] for name in _all_used() - {"memory_fraction"})

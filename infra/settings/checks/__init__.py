@@ -69,6 +69,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     engine_numbers.gpus_can_quantise,
     engine_numbers.adapters_fit,
     engine_numbers.drafts_fit,
+    engine_numbers.queues_can_be_counted,
     engine_numbers.cache_fits_gpu,
     engine_numbers.offload_fits_host,
     engine_numbers.files_fit_engine,
