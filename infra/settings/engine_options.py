@@ -31,6 +31,9 @@ class LoraAdapter(Settings):
         ),
     ]
     """A path in the container, or a Hugging Face repository that is downloaded at each start."""
+    checkpoint_gib: _GIB | None = None
+    """Size of that repository in GiB: room in the server's cache. Default: an allowance, 0.05 for each unit of
+    maxLoraRank."""
 
 
 class KvOffload(Settings):
@@ -49,6 +52,9 @@ class Speculative(Settings):
     """Method as the engine names it, such as ngram, draft_model or eagle3 (vLLM), EAGLE3 (SGLang)."""
     model: str | None = None
     """Draft model: a Hugging Face repository or a path; a method that looks only at the prompt has none."""
+    checkpoint_gib: _GIB | None = None
+    """Size of a draft model from the Hub in GiB, needed where the catalogue does not know it: room in the server's
+    cache."""
     tokens: Positive
     """Tokens proposed at a time."""
 

@@ -9,6 +9,7 @@ from infra.catalog.engines import VLLM, engine
 from infra.catalog.engines.records import ENGINE_NAMES, EngineName
 from infra.catalog.models import ModelShape, model_shapes
 from infra.planning.group_size import GroupSize
+from infra.planning.host_share import ADAPTER_GIB_PER_RANK, DEFAULT_LORA_RANK
 from infra.settings.canary import CanarySettings
 from infra.settings.engine_options import CustomEngine, EngineOptions
 from infra.settings.gateway import ExposeSettings
@@ -188,3 +189,23 @@ class ModelSettings(Settings):
         if self.checkpoint_gib is not None:
             return float(self.checkpoint_gib)
         return self.shape.checkpoint_gib if self.shape else None
+
+    @property
+    def known_draft_gib(self) -> float | None:
+        """Size in GiB of the draft model that servers download: as given, else from the catalogue, else None. 0 where
+        there is none, or where the image or a store holds it."""
+        draft = self.engine_options.speculative
+        if draft is None or draft.model is None or draft.model.startswith("/"):
+            return 0.0
+        if draft.checkpoint_gib is not None:
+            return draft.checkpoint_gib
+        shape = model_shapes().get(draft.model)
+        return shape.checkpoint_gib if shape else None
+
+    @property
+    def download_gib(self) -> float:
+        """What a server without a store downloads, in GiB: checkpoint, draft model and adapters, as far as known."""
+        rank = self.engine_options.max_lora_rank or DEFAULT_LORA_RANK
+        adapters = [item for item in self.engine_options.lora_adapters if not item.source.startswith("/")]
+        sizes = [item.checkpoint_gib or ADAPTER_GIB_PER_RANK * rank for item in adapters]
+        return (self.known_checkpoint_gib or 0.0) + (self.known_draft_gib or 0.0) + sum(sizes)

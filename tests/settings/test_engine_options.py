@@ -295,7 +295,7 @@ def test_adapters_have_names_of_their_own_and_can_be_had() -> None:
 def test_drafts_are_named_and_read_as_far_as_the_model() -> None:
     refused("engineOptions.speculative.model", raw({"speculative": {"method": "draft_model", "tokens": 3}}))
     refused("engineOptions.speculative.model", raw({"speculative": {"method": "ngram", "model": "a/b", "tokens": 3}}))
-    short = {"speculative": {"method": "draft_model", "model": "google/gemma-2-2b", "tokens": 3}}
+    short = {"speculative": {"method": "draft_model", "model": "google/gemma-2-2b", "checkpointGib": 5.0, "tokens": 3}}
     assert "maxModelLen: 8192" in refused("engineOptions.speculative.model", raw(short, maxModelLen=32768)).mend
     parse_settings(raw(short, maxModelLen=8192))
 

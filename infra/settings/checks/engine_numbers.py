@@ -176,6 +176,14 @@ def drafts_fit(draft: Draft) -> Iterator[Problem]:
                 "a path: a server that mounts its weights asks the Hub for nothing",
                 "put the draft model into the image or the store, or remove weights",
             )
+        if model.known_draft_gib is None and not model.weights and method not in _WITHOUT_DRAFT:
+            yield Problem(
+                f"{path}.model",
+                f'"{chosen.model}"',
+                "a draft model whose size the catalogue knows, or checkpointGib beside it: a server whose cache is too"
+                " small for it is evicted at each start",
+                "add checkpointGib, the size of its files in GiB",
+            )
         shape = model_shapes().get(chosen.model)
         wanted = model.max_model_len or (model.shape.max_context if model.shape else None)
         if shape and shape.max_context and wanted and wanted > shape.max_context:
