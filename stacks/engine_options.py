@@ -94,7 +94,7 @@ def serving_pod(model: ModelSettings, settings: PlatformSettings) -> ServingPodA
         "cache_gib": cache_gib(0 if weights else model.download_gib),
         "shared_memory_gib": model.shared_memory_gib,
     }
-    pod["place"] = server_place(model, pools)
+    pod["place"] = server_place(model, pools, settings)
     if weights:
         pod["weights"] = weights
     if devices.resource != GPU_RESOURCE:

@@ -177,16 +177,18 @@ def test_interactive_goes_before_batch_and_both_before_pods_without_a_class() ->
 
 
 def test_servers_are_spread_as_far_as_is_asked() -> None:
-    far = pod(place={"nodes_apart": "required", "zones_apart": "required"})
+    far = pod(place={"nodes_apart": "required", "zones_apart": "required", "zones": 3})
     (zones,) = far["topologySpreadConstraints"]
     (term,) = far["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
 
     assert zones["whenUnsatisfiable"] == "DoNotSchedule"
     # Old and new servers together would forbid the zone that the new one needs.
     assert zones["matchLabelKeys"] == ["pod-template-hash"]
+    assert zones["minDomains"] == 3
     assert term["topologyKey"] == "kubernetes.io/hostname"
-    (near,) = pod()["topologySpreadConstraints"]
+    (near,) = pod(place={"zones": 3})["topologySpreadConstraints"]
     assert near["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert "minDomains" not in near  # the API server takes it with DoNotSchedule only
 
 
 # --- what they keep ---------------------------------------------------------------------------------------------------

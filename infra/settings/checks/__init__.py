@@ -89,6 +89,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     multi_node.groups_drain_in_time,
     multi_node.weights_come_once,
     server_place.compile_cache_is_of_use,
+    server_place.zones_to_spread_over,
     server_place.priority_class_is_not_the_systems,
     server_place.kserve_exchanges_by_itself,
     storage.known_stores,
