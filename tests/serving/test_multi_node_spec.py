@@ -22,6 +22,7 @@ from components.serving.multi_node.spec import (
     group_selector,
     pod_labels,
     policy_spec,
+    rollout_seconds,
     set_name,
     set_spec,
 )
@@ -30,6 +31,7 @@ from components.serving.multi_node.values import leader_worker_set_values
 from infra.catalog.engines import VLLM, argument_problems, flag_table
 from infra.planning.drain import EXIT_MARGIN_SECONDS, DrainBudget
 from infra.planning.group_size import CONTROLLER_SECONDS, GroupDrain, GroupSize, is_even_enough, largest_stage
+from infra.planning.startup import NODE_LAUNCH_SECONDS
 from simulator.engine_stand_in.running import stand_in
 
 Json = dict[str, Any]
@@ -69,11 +71,31 @@ def test_each_pod_knows_its_place_and_every_flag_is_in_the_table() -> None:
         assert {"--nnodes=2", "--node-rank=$(LWS_WORKER_INDEX)", "--master-addr=$(LWS_LEADER_ADDRESS)"} <= set(told)
         assert {"--tensor-parallel-size=8", "--pipeline-parallel-size=2"} <= set(told)
         # Followers whose node comes late are waited for as long as the probe waits.
-        assert "--distributed-timeout-seconds=3600" in told
+        assert f"--distributed-timeout-seconds={3600 + NODE_LAUNCH_SECONDS}" in told
         literal = [item.replace("$(LWS_WORKER_INDEX)", "1") for item in told[1:]]
         assert list(argument_problems(flag_table("vllm"), literal)) == []
     assert "--headless" in follower
     assert "--headless" not in leader
+
+
+@given(st.integers(1, 10_000))
+def test_the_last_node_of_a_group_may_come_as_late_as_karpenter_waits_for_one(seconds: int) -> None:
+    """The leader's container starts on the first; from then on nobody gives up before the last has had its own time."""
+    for template in templates(pod={**arguments()["pod"], "startup_seconds": seconds}):
+        variables = {item["name"]: item.get("value") for item in container(template)["env"]}
+        assert int(variables["VLLM_ENGINE_READY_TIMEOUT_S"] or 0) >= seconds + NODE_LAUNCH_SECONDS
+        (patience,) = [
+            word for word in container(template)["args"] if word.startswith("--distributed-timeout-seconds=")
+        ]
+        assert int(patience.partition("=")[2]) >= seconds + NODE_LAUNCH_SECONDS
+        probe = container(template).get("startupProbe")
+        assert probe is None or probe["failureThreshold"] * probe["periodSeconds"] >= seconds + NODE_LAUNCH_SECONDS
+
+
+def test_a_rollout_of_groups_outlasts_each_groups_own_patience() -> None:
+    args = arguments()
+    drain = GroupDrain(DrainBudget(15, 90)).follower_grace_seconds
+    assert rollout_seconds(args) == 3 * (NODE_LAUNCH_SECONDS + 3600 + NODE_LAUNCH_SECONDS + drain)
 
 
 def test_only_the_leader_has_http() -> None:

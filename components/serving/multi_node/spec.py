@@ -27,7 +27,7 @@ from components.specs import Spec
 from infra.conventions import GROUP_KEY_LABEL, GROUP_LABEL
 from infra.planning.fabric import nccl_environment
 from infra.planning.group_size import GroupDrain
-from infra.planning.startup import StartupBudget
+from infra.planning.startup import NODE_LAUNCH_SECONDS, StartupBudget
 
 if TYPE_CHECKING:
     from components.serving.multi_node.server import MultiNodeModelServerArgs
@@ -100,7 +100,7 @@ def policy_spec(name: str, args: "MultiNodeModelServerArgs") -> Spec:
 
 def rollout_seconds(args: "MultiNodeModelServerArgs") -> int:
     """How long a whole rollout may take, in seconds, when groups are exchanged one after the other."""
-    step = StartupBudget(args["pod"]["startup_seconds"]).rollout_seconds + _drain(args).follower_grace_seconds
+    step = _startup(args).exchange_seconds(_drain(args).follower_grace_seconds)
     return step * args["replicas"]
 
 
@@ -141,9 +141,15 @@ def _pod(name: str, args: "MultiNodeModelServerArgs", role: str) -> Spec:
 
 
 def _pod_args(args: "MultiNodeModelServerArgs", role: str) -> ServingPodArgs:
-    """As for one node, but that the drain of a follower, and of a leader of copies, is in its preStop."""
-    pod = args["pod"]
+    """As for one node, but that each waits for the last, and that the drain of a follower, and of a leader of copies,
+    is in its preStop."""
+    pod: ServingPodArgs = {**args["pod"], "startup_seconds": _startup(args).seconds}
     return {**pod, "shutdown_timeout_seconds": 0} if role == FOLLOWER or _has_copies(args) else pod
+
+
+def _startup(args: "MultiNodeModelServerArgs") -> StartupBudget:
+    """A pod waits from its own start until the group is ready, and the last node may come that much after its own."""
+    return StartupBudget(args["pod"]["startup_seconds"] + NODE_LAUNCH_SECONDS)
 
 
 def _has_copies(args: "MultiNodeModelServerArgs") -> bool:
@@ -152,13 +158,13 @@ def _has_copies(args: "MultiNodeModelServerArgs") -> bool:
 
 def _place_in_group(args: "MultiNodeModelServerArgs", role: str) -> list[str]:
     """What makes many processes one engine. The controller sets the variables, and Kubernetes puts them in."""
-    facts, startup = engine_of(args["engine"]), args["pod"]["startup_seconds"]
+    facts = engine_of(args["engine"])
     return [
         f"{facts.flag('nodes')}={_nodes(args)}",
         f"{facts.flag('node_rank')}=$(LWS_WORKER_INDEX)",
         f"{facts.flag('leader_address')}=$(LWS_LEADER_ADDRESS)",
         # The node of a follower may come minutes after the leader's; by default they wait ten minutes for each other.
-        f"{facts.flag('group_timeout')}={startup}",
+        f"{facts.flag('group_timeout')}={_startup(args).seconds}",
         *([facts.flag("follower")] if role == FOLLOWER else []),
     ]
 
