@@ -56,6 +56,7 @@ def _chosen(chosen: EngineOptions) -> EngineOptionsArgs:
         "max_queued_tokens": chosen.admission.max_queued_tokens,
         "max_sequences": chosen.max_concurrent_sequences,
         "max_batched_tokens": chosen.max_batched_tokens,
+        "media_domains": list(chosen.media_domains) or None,
         "sleep_mode": chosen.sleep_mode or None,
         "trust_remote_code": chosen.trust_remote_code or None,
         "tool_parser": chosen.tool_call_parser,

@@ -14,6 +14,10 @@ from infra.catalog.engines import CUSTOM, VLLM, Engine, Option, custom_engine, e
 from infra.errors import PlatformError
 from infra.planning.group_size import GroupSize
 
+# An empty list lets every address through (vLLM 0.33 multimodal/media/connector.py; SGLang 0.5.23 srt/utils/common.py),
+# so what refuses all of them is one name that nobody can have (RFC 6761, .invalid).
+_NO_DOMAIN = "nothing.invalid"
+
 # vLLM listens on every address and on the table's port as it is; the others are told.
 _TOLD_WHERE_TO_LISTEN = frozenset({"sglang", "tgi", "triton-tensorrt-llm", "trtllm-serve"})
 
@@ -140,6 +144,7 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "max_queued_tokens": options.get("max_queued_tokens"),
         "max_sequences": options.get("max_sequences"),
         "max_batched_tokens": options.get("max_batched_tokens"),
+        "media_domains": options.get("media_domains") or [_NO_DOMAIN],
         "sleep_mode": options.get("sleep_mode"),
         "trust_remote_code": options.get("trust_remote_code"),
         "auto_tool_choice": "tool_parser" in options,

@@ -16,6 +16,9 @@ _GIB = Annotated[StrictFloat, Field(gt=0, allow_inf_nan=False)]
 _PORT = Annotated[StrictInt, Field(ge=1, le=65535)]
 _PATH = Annotated[str, AfterValidator(matching(r"/[\w./-]*", "a path that begins with /, such as /health"))]
 _WORD = Annotated[str, AfterValidator(matching(r"[A-Za-z0-9][\w.+-]*", "a word, such as fp8"))]
+# The engines compare it with the host of the URL, in small letters; the last part is none of an address.
+_HOST_NAME = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?"
+_HOST = Annotated[str, AfterValidator(matching(_HOST_NAME, "a host name, such as images.example.com"))]
 _VARIABLES = re.compile(r"VLLM_SERVER_DEV_MODE|HF_TOKEN|HUGGING_FACE_HUB_TOKEN")
 
 
@@ -119,6 +122,10 @@ class EngineOptions(Settings):
     """Requests in one batch. Default: the engine's, by the GPU's memory."""
     max_batched_tokens: Positive | None = None
     """Tokens of one step. Default: the engine's, by the GPU's memory."""
+    media_domains: tuple[_HOST, ...] = ()
+    """Host names from which the server may fetch what a request names by URL: images, videos, sounds. Default: none;
+    requests may still bring the data themselves. With another name a request can make the server call it, so name only
+    hosts that anybody may call, never one of the cluster."""
     sleep_mode: Flag = False
     """Whether the engine can give back GPU memory without ending (vLLM). The HTTP endpoints for it stay off, because
     they would open more on the same port than sleeping: see docs/engines.md."""
@@ -157,6 +164,7 @@ class EngineOptions(Settings):
             "max_queued_tokens": self.admission.max_queued_tokens is not None,
             "max_sequences": self.max_concurrent_sequences is not None,
             "max_batched_tokens": self.max_batched_tokens is not None,
+            "media_domains": bool(self.media_domains),
             "sleep_mode": self.sleep_mode,
             "trust_remote_code": bool(self.trust_remote_code),
             "tool_parser": self.tool_call_parser is not None,

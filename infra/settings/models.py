@@ -134,8 +134,8 @@ class ModelSettings(Settings):
     gpu_memory_utilization: Annotated[StrictFloat, Field(gt=0, lt=1)] = 0.92
     """Share of the whole GPU memory for everything vLLM does. Default: vLLM 0.33's own."""
     startup_seconds: Positive = 1800
-    """Time a server may take from container start to ready: download, load, compile. Default: what KServe's vLLM
-    runtime grants (60 probes of 30 s)."""
+    """Time a server may take from container start to ready: download, load, compile; one over several nodes, from the
+    start of its last container. Default: what KServe's vLLM runtime grants (60 probes of 30 s)."""
     shared_memory_gib: Count = 2
     """/dev/shm in GiB where tensorParallel > 1; counts as the container's memory. Default: vLLM's Kubernetes guide."""
     expose: ExposeSettings | None = None

@@ -65,13 +65,16 @@ def variables(given: EngineOptionsArgs, pod: ServingPodArgs = POD) -> dict[str, 
     [
         (
             "vllm",
-            ["Qwen/Qwen3-8B", "--served-model-name=qwen", "--tensor-parallel-size=1", "--shutdown-timeout=60"],
+            [
+                "Qwen/Qwen3-8B", "--served-model-name=qwen", "--tensor-parallel-size=1", "--shutdown-timeout=60",
+                "--allowed-media-domains", "nothing.invalid",
+            ],
         ),
         (
             "sglang",
             [
                 "--model-path=Qwen/Qwen3-8B", "--host=0.0.0.0", "--port=30000", "--enable-metrics",
-                "--served-model-name=qwen", "--tp-size=1",
+                "--served-model-name=qwen", "--tp-size=1", "--allowed-media-domains", "nothing.invalid",
             ],
         ),
         (
@@ -170,6 +173,21 @@ def test_options_of_vllm_are_written_as_its_parser_takes_them() -> None:
 def test_prefix_caching_is_said_only_when_it_is_chosen(value: bool, flag: str) -> None:
     assert flag in arguments(prefix_caching=value)
     assert not [item for item in arguments() if "prefix-caching" in item]
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_a_request_makes_the_server_fetch_from_named_hosts_only(engine: str) -> None:
+    """Without the flag, and with an empty list, it could from any."""
+    named = ["images.example.com", "media.example.org"]
+    for asked, passed in ((None, ["nothing.invalid"]), ([], ["nothing.invalid"]), (named, named)):
+        found = arguments(engine, **({} if asked is None else {"media_domains": asked}))
+        at = found.index("--allowed-media-domains")
+        assert found[at + 1 : at + 1 + len(passed)] == passed
+        assert all(word.startswith("--") for word in found[at + 1 + len(passed) :][:1])
+
+
+def test_no_redirect_leads_past_the_named_hosts() -> None:
+    assert variables(options())["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] == "0"
 
 
 def test_no_secret_and_no_development_endpoint_is_ever_opened() -> None:

@@ -330,6 +330,15 @@ def test_what_may_wait_is_said_beside_what_may_run() -> None:
     parse_settings(raw({**limit, **INSIST}, engine="sglang"))
 
 
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "localhost", "https://a.example", "A.example", "a.example:80", "*.a"]
+)
+def test_media_come_from_host_names(host: str) -> None:
+    refused("engineOptions.mediaDomains[0]", raw({"mediaDomains": [host]}))
+    parse_settings(raw({"mediaDomains": ["a.example", "images.a-b.example"]}))
+    refused("engineOptions.mediaDomains", raw({"mediaDomains": ["a.example"], **INSIST}, engine="tgi"))
+
+
 def test_nothing_given_is_nothing_asked() -> None:
     assert EngineOptions().used() == frozenset()
     assert all(facts.has(name) for facts in [engines()["vllm"]] for name in _all_used() - {"memory_fraction"})
@@ -345,6 +354,7 @@ def _all_used() -> frozenset[str]:
             "speculative": {"method": "ngram", "tokens": 1}, "sleepMode": True, "trustRemoteCode": True,
             "admission": {"maxQueuedRequests": 1, "maxQueuedTokens": 1}, "maxConcurrentSequences": 1,
             "maxBatchedTokens": 1, "toolCallParser": "hermes", "reasoningParser": "qwen3", "chatTemplate": "x",
+            "mediaDomains": ["a.example"],
         }
     )  # fmt: skip
     return options.used()
