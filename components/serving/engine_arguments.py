@@ -111,8 +111,6 @@ def _model(options: EngineOptionsArgs, pod: ServingPodArgs) -> str:
 def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: Engine) -> dict[str, Any]:
     """Every option by its name in the table, in the order of the arguments; None where it is not given."""
     listens = facts.name in _TOLD_WHERE_TO_LISTEN
-    prefix = options.get("prefix_caching")
-    adapters = [f"{item['name']}={item['source']}" for item in options.get("lora_adapters", [])]
     return {
         "model": _model(options, pod),
         "host": "0.0.0.0" if listens else None,  # noqa: S104  # inside the pod; the network policy decides who comes
@@ -129,6 +127,15 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "data_parallel": options.get("data_parallel"),
         "api_servers": _api_servers(options),
         "expert_parallel": options["tensor_parallel"] if options.get("expert_parallel") else None,
+        **_chosen(options, facts),
+    }
+
+
+def _chosen(options: EngineOptionsArgs, facts: Engine) -> dict[str, Any]:
+    """What the engine is told beyond place, model and parallelism."""
+    prefix = options.get("prefix_caching")
+    adapters = [f"{item['name']}={item['source']}" for item in options.get("lora_adapters", [])]
+    return {
         "quantization": options.get("quantization"),
         "kv_cache_dtype": options.get("kv_cache_dtype"),
         "kv_cache_gib": options.get("kv_cache_gib"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from components.serving.engine_arguments import engine_of
 from components.serving.network_policy_spec import network_policy_spec
 from components.serving.place_args import RolloutArgs
-from components.serving.pod_parts import drain_of, object_labels, pod_spec, selector_labels
+from components.serving.pod_parts import drain_of, object_labels, one_at_a_time, pod_spec, selector_labels
 from components.specs import Spec
 from infra.planning.startup import StartupBudget
 
@@ -79,9 +79,4 @@ def disruption_budget_spec(name: str) -> Spec:
 
     With one replica it still lets a drain go on: a budget that allows none would hold the node for ever.
     """
-    return {
-        "maxUnavailable": 1,
-        "selector": {"matchLabels": selector_labels(name)},
-        # A server that never became ready does not hold up a drain.
-        "unhealthyPodEvictionPolicy": "AlwaysAllow",
-    }
+    return one_at_a_time(selector_labels(name))

@@ -92,7 +92,8 @@ class EngineOptions(Settings):
     """Engines other than vLLM: their own share of memory, in their own meaning (docs/engines.md); vLLM's is
     gpuMemoryUtilization. Default: the engine's."""
     data_parallel: Positive = 1
-    """Copies of the model in one server, each on tensorParallel GPUs, all on one node. Default: 1."""
+    """Copies of the model in one server, each on tensorParallel GPUs of one node; all on one node unless `nodes` says
+    otherwise. Default: 1."""
     expert_parallel: Flag = False
     """Whether experts of a mixture are divided over all GPUs of the server rather than each cut in slices."""
     quantization: _WORD | None = None

@@ -85,7 +85,7 @@ class Resources(Settings):
 
 
 class ModelSettings(Settings):
-    """One model served by one Deployment of vLLM."""
+    """One model: what serves it, on what, how it starts and stops."""
 
     name: ObjectName
     """Name of the Deployment and the Service, and the model name in the API."""

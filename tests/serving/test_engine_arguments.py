@@ -215,7 +215,7 @@ def test_copies_have_one_api_server_which_drains_them() -> None:
 
 def test_as_many_may_wait_whatever_the_engine_counts() -> None:
     """vLLM counts those that run too, of all copies; SGLang those that wait for one copy."""
-    limits = {"max_queued_requests": 5, "max_sequences": 7}
+    limits: dict[str, Any] = {"max_queued_requests": 5, "max_sequences": 7}
 
     assert {"--max-num-queued-reqs=12", "--max-num-seqs=7"} <= set(arguments(**limits))
     assert "--max-num-queued-reqs=26" in arguments(data_parallel=3, **limits)

@@ -18,6 +18,7 @@ from components.serving.pod_parts import (
     drain_of,
     node_affinity,
     object_labels,
+    one_at_a_time,
     pod_spec,
     shared_memory_gib,
 )
@@ -80,11 +81,7 @@ def disruption_budget_spec(name: str) -> Spec:
     no budget stops; until that group is whole and ready again no pod of another may be evicted. A budget that counts
     leaders would not see the eviction of a follower, and let two groups go at once.
     """
-    return {
-        "maxUnavailable": 1,
-        "selector": {"matchLabels": group_selector(name)},
-        "unhealthyPodEvictionPolicy": "AlwaysAllow",  # a leader that never became ready does not hold up a drain
-    }
+    return one_at_a_time(group_selector(name))
 
 
 def policy_spec(name: str, args: "MultiNodeModelServerArgs") -> Spec:
