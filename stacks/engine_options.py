@@ -47,14 +47,16 @@ def _chosen(chosen: EngineOptions) -> EngineOptionsArgs:
         "kv_cache_gib": chosen.kv_cache_memory_gib,
         "prefix_caching": chosen.prefix_caching,
         "kv_offload": chosen.kv_offload and chosen.kv_offload.model_dump(),
-        "lora_adapters": [adapter.model_dump() for adapter in chosen.lora_adapters] or None,
+        "lora_adapters": [adapter.model_dump(exclude={"checkpoint_gib"}) for adapter in chosen.lora_adapters] or None,
         "max_loras": chosen.max_loras,
         "max_lora_rank": chosen.max_lora_rank,
-        "speculative": chosen.speculative and chosen.speculative.model_dump(exclude_none=True),
+        "speculative": chosen.speculative
+        and chosen.speculative.model_dump(exclude={"checkpoint_gib"}, exclude_none=True),
         "max_queued_requests": chosen.admission.max_queued_requests,
         "max_queued_tokens": chosen.admission.max_queued_tokens,
         "max_sequences": chosen.max_concurrent_sequences,
         "max_batched_tokens": chosen.max_batched_tokens,
+        "media_domains": list(chosen.media_domains) or None,
         "sleep_mode": chosen.sleep_mode or None,
         "trust_remote_code": chosen.trust_remote_code or None,
         "tool_parser": chosen.tool_call_parser,
@@ -90,10 +92,10 @@ def serving_pod(model: ModelSettings, settings: PlatformSettings) -> ServingPodA
         "shutdown_timeout_seconds": model.drain.shutdown_timeout_seconds,
         "cpu": model.resources.cpu or share.cpu,
         "memory_gib": model.resources.memory_gib or share.memory_gib - offloaded_gib(model.engine_options),
-        "cache_gib": cache_gib(0 if weights else model.known_checkpoint_gib or 0),
+        "cache_gib": cache_gib(0 if weights else model.download_gib),
         "shared_memory_gib": model.shared_memory_gib,
     }
-    pod["place"] = server_place(model, pools)
+    pod["place"] = server_place(model, pools, settings)
     if weights:
         pod["weights"] = weights
     if devices.resource != GPU_RESOURCE:

@@ -8,13 +8,16 @@ from pulumi_kubernetes.scheduling.v1 import PriorityClass
 
 from components.serving.place_args import ClientsArgs, CompileCacheArgs, RolloutArgs, ServerPlaceArgs
 from infra.planning.priorities import PRIORITIES, priority_class
-from infra.settings import ModelSettings, NodePoolSettings
+from infra.settings import ModelSettings, NodePoolSettings, PlatformSettings
+from infra.settings.pool_zones import zones_of_pools
 
 if TYPE_CHECKING:
     from stacks.platform_layer import Cluster
 
 
-def server_place(model: ModelSettings, pools: Sequence[NodePoolSettings]) -> ServerPlaceArgs:
+def server_place(
+    model: ModelSettings, pools: Sequence[NodePoolSettings], settings: PlatformSettings
+) -> ServerPlaceArgs:
     """How far apart its servers stand, whom they yield to, and their compile cache.
 
     Args:
@@ -25,6 +28,8 @@ def server_place(model: ModelSettings, pools: Sequence[NodePoolSettings]) -> Ser
         place["nodes_apart"] = model.spread.nodes
     if model.spread.zones != "preferred":
         place["zones_apart"] = model.spread.zones
+        if zones := zones_of_pools(pools, settings.network, settings.aws):
+            place["zones"] = len(zones)
     cache = model.compile_cache
     if cache.kind != "node":
         place["compile_cache"] = {"kind": cache.kind}

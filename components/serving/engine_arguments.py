@@ -11,7 +11,12 @@ from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 from components.serving.weights_spec import weight_variables
 from components.specs import Spec
 from infra.catalog.engines import CUSTOM, VLLM, Engine, Option, custom_engine, engine
+from infra.errors import PlatformError
 from infra.planning.group_size import GroupSize
+
+# An empty list lets every address through (vLLM 0.33 multimodal/media/connector.py; SGLang 0.5.23 srt/utils/common.py),
+# so what refuses all of them is one name that nobody can have (RFC 6761, .invalid).
+_NO_DOMAIN = "nothing.invalid"
 
 # vLLM listens on every address and on the table's port as it is; the others are told.
 _TOLD_WHERE_TO_LISTEN = frozenset({"sglang", "tgi", "triton-tensorrt-llm", "trtllm-serve"})
@@ -106,8 +111,6 @@ def _model(options: EngineOptionsArgs, pod: ServingPodArgs) -> str:
 def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: Engine) -> dict[str, Any]:
     """Every option by its name in the table, in the order of the arguments; None where it is not given."""
     listens = facts.name in _TOLD_WHERE_TO_LISTEN
-    prefix = options.get("prefix_caching")
-    adapters = [f"{item['name']}={item['source']}" for item in options.get("lora_adapters", [])]
     return {
         "model": _model(options, pod),
         "host": "0.0.0.0" if listens else None,  # noqa: S104  # inside the pod; the network policy decides who comes
@@ -122,7 +125,17 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "memory_fraction": options.get("gpu_memory_utilization"),
         "drain": pod["shutdown_timeout_seconds"],
         "data_parallel": options.get("data_parallel"),
+        "api_servers": _api_servers(options),
         "expert_parallel": options["tensor_parallel"] if options.get("expert_parallel") else None,
+        **_chosen(options, facts),
+    }
+
+
+def _chosen(options: EngineOptionsArgs, facts: Engine) -> dict[str, Any]:
+    """What the engine is told beyond place, model and parallelism."""
+    prefix = options.get("prefix_caching")
+    adapters = [f"{item['name']}={item['source']}" for item in options.get("lora_adapters", [])]
+    return {
         "quantization": options.get("quantization"),
         "kv_cache_dtype": options.get("kv_cache_dtype"),
         "kv_cache_gib": options.get("kv_cache_gib"),
@@ -134,10 +147,11 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "max_loras": options.get("max_loras"),
         "max_lora_rank": options.get("max_lora_rank"),
         **_speculative(options),
-        "max_queued_requests": options.get("max_queued_requests"),
+        "max_queued_requests": _queue_limit(options, facts),
         "max_queued_tokens": options.get("max_queued_tokens"),
         "max_sequences": options.get("max_sequences"),
         "max_batched_tokens": options.get("max_batched_tokens"),
+        "media_domains": options.get("media_domains") or [_NO_DOMAIN],
         "sleep_mode": options.get("sleep_mode"),
         "trust_remote_code": options.get("trust_remote_code"),
         "auto_tool_choice": "tool_parser" in options,
@@ -145,6 +159,31 @@ def _values(name: str, options: EngineOptionsArgs, pod: ServingPodArgs, facts: E
         "reasoning_parser": options.get("reasoning_parser"),
         "chat_template": options.get("chat_template"),
     }
+
+
+def _api_servers(options: EngineOptionsArgs) -> int | None:
+    """One for the copies of one node. vLLM starts one a copy, and none of them drains: the process that stops them, not
+    they, has the engines (0.33: entrypoints/cli/serve.py; v1/engine/core_client.py, shutdown). Over several nodes the
+    preStop hook of the group waits instead."""
+    several = options.get("data_parallel", 1) > 1 and options.get("nodes", 1) == 1
+    return 1 if several else None
+
+
+def _queue_limit(options: EngineOptionsArgs, facts: Engine) -> int | None:
+    """How many may wait, as the engine counts them: vLLM's limit holds those that run too, over all copies (0.33
+    config/scheduler.py, max_num_queued_reqs), SGLang's those that wait for one copy (0.5.23 srt/managers/scheduler.py,
+    _abort_on_queued_limit)."""
+    waiting, copies = options.get("max_queued_requests"), options.get("data_parallel", 1)
+    if waiting is None:
+        return None
+    if facts.name != VLLM.name:
+        return -(-waiting // copies)
+    if "max_sequences" not in options:
+        raise PlatformError(
+            f"max_queued_requests {waiting} without max_sequences: vLLM counts those that run too",
+            "add max_sequences, the requests of one batch",
+        )
+    return copies * options["max_sequences"] + waiting
 
 
 def _offload(options: EngineOptionsArgs) -> dict[str, Any]:

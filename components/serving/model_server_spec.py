@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from components.serving.engine_arguments import engine_of
 from components.serving.network_policy_spec import network_policy_spec
 from components.serving.place_args import RolloutArgs
-from components.serving.pod_parts import drain_of, object_labels, pod_spec, selector_labels
+from components.serving.pod_parts import drain_of, object_labels, one_at_a_time, pod_spec, selector_labels
 from components.specs import Spec
 from infra.planning.startup import StartupBudget
 
@@ -42,10 +42,8 @@ def strategy(rollout: RolloutArgs) -> Spec:
 
 
 def step_seconds(args: "ModelServerArgs") -> int:
-    """How long a rollout may make no progress, in seconds: a node, a server, and first the end of the one before it
-    where that has the GPUs."""
-    waits = 0 if _rollout(args)["strategy"] == "surge" else drain_of(args["pod"]).grace_period_seconds
-    return StartupBudget(args["pod"]["startup_seconds"]).rollout_seconds + waits
+    """How long a rollout may make no progress, in seconds: the end of a server that has the GPUs, a node, a server."""
+    return StartupBudget(args["pod"]["startup_seconds"]).exchange_seconds(drain_of(args["pod"]).grace_period_seconds)
 
 
 def rollout_seconds(args: "ModelServerArgs") -> int:
@@ -81,9 +79,4 @@ def disruption_budget_spec(name: str) -> Spec:
 
     With one replica it still lets a drain go on: a budget that allows none would hold the node for ever.
     """
-    return {
-        "maxUnavailable": 1,
-        "selector": {"matchLabels": selector_labels(name)},
-        # A server that never became ready does not hold up a drain.
-        "unhealthyPodEvictionPolicy": "AlwaysAllow",
-    }
+    return one_at_a_time(selector_labels(name))

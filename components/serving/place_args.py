@@ -27,6 +27,9 @@ class ServerPlaceArgs(TypedDict):
     """required or preferred: whether each server has a node of its own. Default: preferred."""
     zones_apart: NotRequired[str]
     """required or preferred: whether servers are spread evenly over zones. Default: preferred."""
+    zones: NotRequired[int]
+    """With zones_apart required: in how many zones their pools can start nodes. Default: the scheduler knows only zones
+    that have a node, and puts all servers into one when no other has."""
     compile_cache: NotRequired[CompileCacheArgs]
     """Where the engine keeps what it has compiled. Default: node."""
 

@@ -35,6 +35,16 @@ def selector_labels(name: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "model-server"}
 
 
+def one_at_a_time(selector: Spec) -> Spec:
+    """`PodDisruptionBudget.spec` that lets one of the pods go."""
+    return {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": selector},
+        # What never became ready does not hold up a drain.
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+
+
 def pod_spec(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
     """The pod of a server that runs on one node."""
     first = weight_containers(pod["image"], pod["weights"], token_variables(pod)) if "weights" in pod else []
@@ -46,7 +56,7 @@ def pod_spec(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
         "terminationGracePeriodSeconds": drain_of(pod).grace_period_seconds,
         "securityContext": pod_security(engine),
         "affinity": affinity(name, pod),
-        "topologySpreadConstraints": zone_spread(name, pod),
+        "topologySpreadConstraints": zone_constraints(selector_labels(name), pod.get("place", {})),
         **priority(pod.get("place", {})),
         "tolerations": tolerations(pod),
         **({"initContainers": first} if first else {}),
@@ -60,11 +70,11 @@ def drain_of(pod: ServingPodArgs) -> DrainBudget:
     return DrainBudget(pod["pre_stop_seconds"], pod["shutdown_timeout_seconds"])
 
 
-def pod_security(engine: EngineOptionsArgs | None = None) -> Spec:
-    """The pod's security context: the image's unprivileged user; without options of an engine, vLLM's."""
-    facts = engine_of(engine) if engine else VLLM
+def pod_security(engine: EngineOptionsArgs) -> Spec:
+    """The pod's security context: the image's unprivileged user."""
+    facts = engine_of(engine)
     user, group = facts.user, facts.group
-    if engine and "run_as" in engine:
+    if "run_as" in engine:
         user, group = engine["run_as"]["user"], engine["run_as"]["group"]
     return {
         "runAsNonRoot": True,
@@ -81,11 +91,6 @@ def tolerations(pod: ServingPodArgs) -> list[Spec]:
         {"key": GPU_TAINT, "operator": "Exists", "effect": "NoSchedule"},
         *({"operator": "Equal", **toleration} for toleration in pod.get("tolerations", [])),
     ]
-
-
-def zone_spread(name: str, pod: ServingPodArgs | None = None) -> list[Spec]:
-    """Spread over zones where GPUs are to be had in several; without a pod's arguments, preferred."""
-    return zone_constraints(selector_labels(name), pod.get("place", {}) if pod else {})
 
 
 def node_affinity(pod: ServingPodArgs) -> Spec:
@@ -144,9 +149,9 @@ def resources(engine: EngineOptionsArgs, pod: ServingPodArgs) -> Spec:
     }
 
 
-def probes(pod: ServingPodArgs, engine: EngineOptionsArgs | None = None) -> Spec:
-    """Startup, readiness and liveness of a container with an HTTP server; without options of an engine, vLLM's."""
-    facts = engine_of(engine) if engine else VLLM
+def probes(pod: ServingPodArgs, engine: EngineOptionsArgs) -> Spec:
+    """Startup, readiness and liveness of a container with an HTTP server."""
+    facts = engine_of(engine)
     return {
         # Loading takes minutes in which the port refuses connections: the startup probe alone covers them.
         "startupProbe": {

@@ -13,9 +13,12 @@ def zone_constraints(selector: Spec, place: ServerPlaceArgs) -> list[Spec]:
     """`topologySpreadConstraints` over zones.
 
     Where it is required, each version of a Deployment is counted by itself: old and new servers stand side by side
-    during a rollout, and together they would forbid the zone that the new one needs.
+    during a rollout, and together they would forbid the zone that the new one needs. And zones are counted in which no
+    node stands yet: the scheduler knows none of them, and would hold one zone with all servers for an even spread
+    (Kubernetes documentation, Pod Topology Spread Constraints, minDomains).
     """
     required = place.get("zones_apart") == REQUIRED
+    among: Spec = {"minDomains": place["zones"]} if required and "zones" in place else {}
     return [
         {
             "maxSkew": 1,
@@ -24,6 +27,7 @@ def zone_constraints(selector: Spec, place: ServerPlaceArgs) -> list[Spec]:
             "whenUnsatisfiable": "DoNotSchedule" if required else "ScheduleAnyway",
             "labelSelector": {"matchLabels": selector},
             **({"matchLabelKeys": ["pod-template-hash"]} if required else {}),
+            **among,
         }
     ]
 

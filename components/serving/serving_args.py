@@ -140,13 +140,15 @@ class EngineOptionsArgs(TypedDict):
     speculative: NotRequired[SpeculativeArgs]
     """Speculative decoding."""
     max_queued_requests: NotRequired[int]
-    """Requests that may wait before more are refused."""
+    """Requests that may wait, beside those that run, before more are refused. With vllm max_sequences is needed too."""
     max_queued_tokens: NotRequired[int]
     """Prompt tokens that may wait before more are refused."""
     max_sequences: NotRequired[int]
     """Requests in one batch."""
     max_batched_tokens: NotRequired[int]
     """Tokens of one step."""
+    media_domains: NotRequired[list[str]]
+    """Host names from which an image, a video or a sound that a request names by URL may be fetched. Default: none."""
     sleep_mode: NotRequired[bool]
     """Whether it can give back GPU memory without ending; its HTTP endpoints stay off."""
     trust_remote_code: NotRequired[bool]
@@ -175,7 +177,7 @@ class ServingPodArgs(TypedDict):
     tolerations: NotRequired[list[TolerationArgs]]
     """Taints of those pools, beyond nvidia.com/gpu."""
     startup_seconds: int
-    """Longest time from container start to ready."""
+    """Longest time from container start to ready; over several nodes, from the start of the last container."""
     pre_stop_seconds: int
     """Sleep before SIGTERM."""
     shutdown_timeout_seconds: int

@@ -5,7 +5,12 @@ comes SIGTERM. vLLM then lets running requests finish for `--shutdown-timeout` s
 abort, while /health stays 200. So endpoints must be gone before SIGTERM (preStop long enough), and the kubelet must
 not kill before vLLM gives up (grace strictly longer than both).
 
-Sources: vLLM 0.33 engine/arg_utils.py and v1/engine/core.py; vLLM PR 43208; kserve issue 5496.
+With data parallel that holds on one node with one API server alone, which is why it is passed (`--api-server-count`):
+several end at SIGTERM and cut what runs. Over several nodes vLLM waits for the engines of the leader's node only, so
+there preStop itself waits until nothing runs, for the same time at most (`components/serving/multi_node/stop.py`).
+
+Sources: vLLM 0.33 engine/arg_utils.py, v1/engine/core.py and core_client.py (MPClient.shutdown),
+entrypoints/cli/serve.py (api_server_count, run_multi_api_server); vLLM PR 43208; kserve issue 5496.
 """
 
 from dataclasses import dataclass

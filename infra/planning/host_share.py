@@ -15,6 +15,13 @@ NODE_OVERHEAD = 0.2
 CACHE_MARGIN_SHARE = 0.1
 CACHE_MARGIN_GIB = 10
 
+# A LoRA adapter, for each unit of its rank: on every linear layer of Llama 3 70B in float32, 80 layers x 161,792 inputs
+# and outputs x 4 bytes = 0.048 GiB. Our allowance; a smaller model has less, a repository with other files more.
+ADAPTER_GIB_PER_RANK = 0.05
+
+# vLLM 0.33 config/lora.py, max_lora_rank.
+DEFAULT_LORA_RANK = 16
+
 
 @dataclass(frozen=True, slots=True)
 class HostShare:

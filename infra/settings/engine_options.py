@@ -16,6 +16,9 @@ _GIB = Annotated[StrictFloat, Field(gt=0, allow_inf_nan=False)]
 _PORT = Annotated[StrictInt, Field(ge=1, le=65535)]
 _PATH = Annotated[str, AfterValidator(matching(r"/[\w./-]*", "a path that begins with /, such as /health"))]
 _WORD = Annotated[str, AfterValidator(matching(r"[A-Za-z0-9][\w.+-]*", "a word, such as fp8"))]
+# The engines compare it with the host of the URL, in small letters; the last part is none of an address.
+_HOST_NAME = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?"
+_HOST = Annotated[str, AfterValidator(matching(_HOST_NAME, "a host name, such as images.example.com"))]
 _VARIABLES = re.compile(r"VLLM_SERVER_DEV_MODE|HF_TOKEN|HUGGING_FACE_HUB_TOKEN")
 
 
@@ -31,6 +34,9 @@ class LoraAdapter(Settings):
         ),
     ]
     """A path in the container, or a Hugging Face repository that is downloaded at each start."""
+    checkpoint_gib: _GIB | None = None
+    """Size of that repository in GiB: room in the server's cache. Default: an allowance, 0.05 for each unit of
+    maxLoraRank."""
 
 
 class KvOffload(Settings):
@@ -49,6 +55,9 @@ class Speculative(Settings):
     """Method as the engine names it, such as ngram, draft_model or eagle3 (vLLM), EAGLE3 (SGLang)."""
     model: str | None = None
     """Draft model: a Hugging Face repository or a path; a method that looks only at the prompt has none."""
+    checkpoint_gib: _GIB | None = None
+    """Size of a draft model from the Hub in GiB, needed where the catalogue does not know it: room in the server's
+    cache."""
     tokens: Positive
     """Tokens proposed at a time."""
 
@@ -57,7 +66,8 @@ class Admission(Settings):
     """What an engine refuses rather than queue, answered with 503; without it its queue has no end."""
 
     max_queued_requests: Positive | None = None
-    """Requests that may wait."""
+    """Requests that may wait beside those that run. With vllm it needs maxConcurrentSequences, because vLLM counts
+    both: it is told dataParallel x maxConcurrentSequences more."""
     max_queued_tokens: Positive | None = None
     """Prompt tokens that may wait: the time to first token you allow, times the tokens a second of prefill."""
 
@@ -82,7 +92,8 @@ class EngineOptions(Settings):
     """Engines other than vLLM: their own share of memory, in their own meaning (docs/engines.md); vLLM's is
     gpuMemoryUtilization. Default: the engine's."""
     data_parallel: Positive = 1
-    """Copies of the model in one server, each on tensorParallel GPUs, all on one node. Default: 1."""
+    """Copies of the model in one server, each on tensorParallel GPUs of one node; all on one node unless `nodes` says
+    otherwise. Default: 1."""
     expert_parallel: Flag = False
     """Whether experts of a mixture are divided over all GPUs of the server rather than each cut in slices."""
     quantization: _WORD | None = None
@@ -112,6 +123,10 @@ class EngineOptions(Settings):
     """Requests in one batch. Default: the engine's, by the GPU's memory."""
     max_batched_tokens: Positive | None = None
     """Tokens of one step. Default: the engine's, by the GPU's memory."""
+    media_domains: tuple[_HOST, ...] = ()
+    """Host names from which the server may fetch what a request names by URL: images, videos, sounds. Default: none;
+    requests may still bring the data themselves. With another name a request can make the server call it, so name only
+    hosts that anybody may call, never one of the cluster."""
     sleep_mode: Flag = False
     """Whether the engine can give back GPU memory without ending (vLLM). The HTTP endpoints for it stay off, because
     they would open more on the same port than sleeping: see docs/engines.md."""
@@ -150,6 +165,7 @@ class EngineOptions(Settings):
             "max_queued_tokens": self.admission.max_queued_tokens is not None,
             "max_sequences": self.max_concurrent_sequences is not None,
             "max_batched_tokens": self.max_batched_tokens is not None,
+            "media_domains": bool(self.media_domains),
             "sleep_mode": self.sleep_mode,
             "trust_remote_code": bool(self.trust_remote_code),
             "tool_parser": self.tool_call_parser is not None,

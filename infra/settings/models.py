@@ -9,6 +9,7 @@ from infra.catalog.engines import VLLM, engine
 from infra.catalog.engines.records import ENGINE_NAMES, EngineName
 from infra.catalog.models import ModelShape, model_shapes
 from infra.planning.group_size import GroupSize
+from infra.planning.host_share import ADAPTER_GIB_PER_RANK, DEFAULT_LORA_RANK
 from infra.settings.canary import CanarySettings
 from infra.settings.engine_options import CustomEngine, EngineOptions
 from infra.settings.gateway import ExposeSettings
@@ -84,7 +85,7 @@ class Resources(Settings):
 
 
 class ModelSettings(Settings):
-    """One model served by one Deployment of vLLM."""
+    """One model: what serves it, on what, how it starts and stops."""
 
     name: ObjectName
     """Name of the Deployment and the Service, and the model name in the API."""
@@ -133,8 +134,8 @@ class ModelSettings(Settings):
     gpu_memory_utilization: Annotated[StrictFloat, Field(gt=0, lt=1)] = 0.92
     """Share of the whole GPU memory for everything vLLM does. Default: vLLM 0.33's own."""
     startup_seconds: Positive = 1800
-    """Time a server may take from container start to ready: download, load, compile. Default: what KServe's vLLM
-    runtime grants (60 probes of 30 s)."""
+    """Time a server may take from container start to ready: download, load, compile; one over several nodes, from the
+    start of its last container. Default: what KServe's vLLM runtime grants (60 probes of 30 s)."""
     shared_memory_gib: Count = 2
     """/dev/shm in GiB where tensorParallel > 1; counts as the container's memory. Default: vLLM's Kubernetes guide."""
     expose: ExposeSettings | None = None
@@ -188,3 +189,23 @@ class ModelSettings(Settings):
         if self.checkpoint_gib is not None:
             return float(self.checkpoint_gib)
         return self.shape.checkpoint_gib if self.shape else None
+
+    @property
+    def known_draft_gib(self) -> float | None:
+        """Size in GiB of the draft model that servers download: as given, else from the catalogue, else None. 0 where
+        there is none, or where the image or a store holds it."""
+        draft = self.engine_options.speculative
+        if draft is None or draft.model is None or draft.model.startswith("/"):
+            return 0.0
+        if draft.checkpoint_gib is not None:
+            return draft.checkpoint_gib
+        shape = model_shapes().get(draft.model)
+        return shape.checkpoint_gib if shape else None
+
+    @property
+    def download_gib(self) -> float:
+        """What a server without a store downloads, in GiB: checkpoint, draft model and adapters, as far as known."""
+        rank = self.engine_options.max_lora_rank or DEFAULT_LORA_RANK
+        adapters = [item for item in self.engine_options.lora_adapters if not item.source.startswith("/")]
+        sizes = [item.checkpoint_gib or ADAPTER_GIB_PER_RANK * rank for item in adapters]
+        return (self.known_checkpoint_gib or 0.0) + (self.known_draft_gib or 0.0) + sum(sizes)

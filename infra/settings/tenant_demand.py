@@ -51,7 +51,7 @@ def ask_of(
     host = host_share([machine for pool in pools for machine in pool.candidates], share.gpus)
     store = storage.weights_store(model.weights)
     size = model.known_checkpoint_gib or 0.0
-    disk = cache_gib(size if store is None or isinstance(store, KserveCacheWeights) else 0)
+    disk = cache_gib(model.download_gib if store is None or isinstance(store, KserveCacheWeights) else 0)
     cpu = model.resources.cpu or host.cpu
     if isinstance(store, NvmeCacheWeights):
         disk += claim_gib([size])

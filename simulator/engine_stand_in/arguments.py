@@ -4,7 +4,7 @@ A flag that the engine's version does not know ends the process as the real one 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.catalog.engines import FlagTable
@@ -21,7 +21,7 @@ class StandIn:
         model_name: name in the API and in the metrics.
         port: 0 takes a free one.
         port_file: gets the port as soon as it is taken, before the engine has loaded.
-        shutdown_timeout: `--shutdown-timeout`, divided by `time_scale`.
+        shutdown_timeout: `--shutdown-timeout`, divided by `time_scale`; 0 with several API servers, which never drain.
         max_sequences: `--max-num-seqs`; more requests wait.
         max_queued_requests, max_queued_tokens: admission limits; None is none.
         load_seconds: time in which connections are refused.
@@ -96,7 +96,7 @@ def parse(words: Sequence[str], table: FlagTable) -> StandIn:
     scale = float(own.get("time_scale", 1))
     return StandIn(
         model_name=model,
-        shutdown_timeout=float(said.flags.get("--shutdown-timeout", 0)) / scale,
+        shutdown_timeout=_drain_seconds(said.flags) / scale,
         max_sequences=int(said.flags.get("--max-num-seqs", 256)),
         max_queued_requests=_number(said.flags.get("--max-num-queued-reqs")),
         max_queued_tokens=_number(said.flags.get("--max-num-queued-tokens")),
@@ -122,6 +122,13 @@ def _split(words: Sequence[str], table: FlagTable) -> _Words:
         else:
             said.unknown.append(word)
     return said
+
+
+def _drain_seconds(flags: Mapping[str, str]) -> float:
+    """What `--shutdown-timeout` comes to. With data parallel there are as many API servers as copies unless it is said
+    otherwise, and at SIGTERM several cut what runs (vLLM 0.33: entrypoints/cli/serve.py; v1/engine/core_client.py)."""
+    servers = int(flags.get("--api-server-count", flags.get("--data-parallel-size", 1)))
+    return 0.0 if servers > 1 else float(flags.get("--shutdown-timeout", 0))
 
 
 def _number(text: str | None) -> int | None:

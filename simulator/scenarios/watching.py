@@ -49,7 +49,11 @@ class ReadyWatch(AbstractContextManager["ReadyWatch"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        followed = self._process.poll() is None and self._reader.is_alive()
         self._stop()
+        if error is None and not followed:
+            # Nobody looked any more: what was seen until then proves nothing of the rest.
+            raise PlatformError("the watch of the pods ended before the scenario did", "run it again")
 
     def _stop(self) -> None:
         self._process.terminate()

@@ -109,5 +109,5 @@ def test_a_server_from_another_language_has_whole_numbers_in_its_texts() -> None
         "nvidia.com/gpu": "2",
     }
     assert {"name": "VLLM_ENGINE_READY_TIMEOUT_S", "value": "1200"} in container["env"]
-    # A rollout replaces two servers, each with twenty minutes to start and a node to wait for.
-    assert deployment.options.custom_timeouts == {"create": "4200s", "update": "4200s"}
+    # A rollout replaces two servers, each with twenty minutes to start, a node to wait for, and the end of another.
+    assert deployment.options.custom_timeouts == {"create": "4430s", "update": "4430s"}

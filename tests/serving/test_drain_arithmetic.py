@@ -18,12 +18,14 @@ from typing import Any
 
 import pytest
 
+from components.serving.engine_arguments import engine_arguments
 from infra.plan import kubernetes_manifests
 from infra.settings import load_stack_file
 from simulator.engine_stand_in.running import stand_in
 from simulator.engine_stand_in.termination import Endpoints, Numbers, terminate
 from stacks.evaluation import evaluate
 from tests.conftest import ROOT
+from tests.serving.test_engine_arguments import POD
 
 SCALE = 20.0
 # An assumption: senders learn within a third of preStop that an endpoint goes. The rest is room for a slow machine.
@@ -40,12 +42,29 @@ def shortened_flag(numbers: Numbers) -> Numbers:
     return replace(numbers, arguments=words)
 
 
+def copies(numbers: Numbers) -> Numbers:
+    """The same server with data parallel, as its arguments are rendered."""
+    model = numbers.arguments[0]
+    told = engine_arguments("qwen", {"model": model, "tensor_parallel": 1, "data_parallel": 2}, POD)
+    added = [word for word in told if word.startswith(("--data-parallel-size=", "--api-server-count="))]
+    return replace(numbers, arguments=(*numbers.arguments, *added))
+
+
+def api_server_for_each_copy(numbers: Numbers) -> Numbers:
+    words = tuple(word for word in copies(numbers).arguments if not word.startswith("--api-server-count="))
+    assert words != copies(numbers).arguments
+    return replace(numbers, arguments=words)
+
+
 VARIANTS: dict[str, Callable[[Numbers], Numbers]] = {
     "as rendered": lambda numbers: numbers,
     "preStop shorter": lambda numbers: replace(numbers, pre_stop=1.0),
     "--shutdown-timeout shorter": shortened_flag,
     "terminationGracePeriodSeconds shorter": lambda numbers: replace(numbers, grace=80.0),
+    "data parallel, as rendered": copies,
+    "data parallel, an API server for each copy": api_server_for_each_copy,
 }
+WHOLE = ("as rendered", "data parallel, as rendered")
 
 
 @dataclass(slots=True)
@@ -127,8 +146,9 @@ def runs() -> Iterator[dict[str, Future[Run]]]:
         yield {name: pool.submit(rollout, change(numbers), longest) for name, change in VARIANTS.items()}
 
 
-def test_no_request_of_the_longest_generation_is_cut(runs: dict[str, Future[Run]]) -> None:
-    run = runs["as rendered"].result()
+@pytest.mark.parametrize("name", WHOLE)
+def test_no_request_of_the_longest_generation_is_cut(name: str, runs: dict[str, Future[Run]]) -> None:
+    run = runs[name].result()
 
     assert run.cut == []
     assert run.ended_by_itself
@@ -137,13 +157,14 @@ def test_no_request_of_the_longest_generation_is_cut(runs: dict[str, Future[Run]
     assert len(run.ends) > 2 * len(to_victim)
 
 
-@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "as rendered"])
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in WHOLE])
 def test_a_request_is_cut_when_a_number_is(name: str, runs: dict[str, Future[Run]]) -> None:
     run = runs[name].result()
 
     assert run.cut
     assert {address for address, end in run.ends if end != "length"} == {run.victim}
-    expected = {"preStop shorter": "abort"}.get(name, "cut after")
+    aborted = ("preStop shorter", "data parallel, an API server for each copy")
+    expected = "abort" if name in aborted else "cut after"
     assert any(end.startswith(expected) for end in run.cut)
 
 

@@ -11,6 +11,7 @@ from components.serving.engine_arguments import engine_arguments, engine_of, eng
 from components.serving.pod_parts import engine_container, object_labels, pod_security, pod_spec, resources
 from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 from infra.catalog.engines import argument_problems, engines, flag_table
+from infra.errors import PlatformError
 
 POD: ServingPodArgs = {
     "image": "registry.test/engine:1",
@@ -64,13 +65,16 @@ def variables(given: EngineOptionsArgs, pod: ServingPodArgs = POD) -> dict[str, 
     [
         (
             "vllm",
-            ["Qwen/Qwen3-8B", "--served-model-name=qwen", "--tensor-parallel-size=1", "--shutdown-timeout=60"],
+            [
+                "Qwen/Qwen3-8B", "--served-model-name=qwen", "--tensor-parallel-size=1", "--shutdown-timeout=60",
+                "--allowed-media-domains", "nothing.invalid",
+            ],
         ),
         (
             "sglang",
             [
                 "--model-path=Qwen/Qwen3-8B", "--host=0.0.0.0", "--port=30000", "--enable-metrics",
-                "--served-model-name=qwen", "--tp-size=1",
+                "--served-model-name=qwen", "--tp-size=1", "--allowed-media-domains", "nothing.invalid",
             ],
         ),
         (
@@ -171,6 +175,21 @@ def test_prefix_caching_is_said_only_when_it_is_chosen(value: bool, flag: str) -
     assert not [item for item in arguments() if "prefix-caching" in item]
 
 
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_a_request_makes_the_server_fetch_from_named_hosts_only(engine: str) -> None:
+    """Without the flag, and with an empty list, it could from any."""
+    named = ["images.example.com", "media.example.org"]
+    for asked, passed in ((None, ["nothing.invalid"]), ([], ["nothing.invalid"]), (named, named)):
+        found = arguments(engine, **({} if asked is None else {"media_domains": asked}))
+        at = found.index("--allowed-media-domains")
+        assert found[at + 1 : at + 1 + len(passed)] == passed
+        assert all(word.startswith("--") for word in found[at + 1 + len(passed) :][:1])
+
+
+def test_no_redirect_leads_past_the_named_hosts() -> None:
+    assert variables(options())["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] == "0"
+
+
 def test_no_secret_and_no_development_endpoint_is_ever_opened() -> None:
     """Sleep mode alone registers no route; VLLM_SERVER_DEV_MODE would, with much else on the same port."""
     assert "VLLM_SERVER_DEV_MODE" not in variables(options(sleep_mode=True))
@@ -186,6 +205,24 @@ def test_copies_take_gpus() -> None:
 
     assert gpus_of(given) == 6
     assert resources(given, POD)["limits"]["nvidia.com/gpu"] == "6"
+
+
+def test_copies_have_one_api_server_which_drains_them() -> None:
+    """vLLM's default is one a copy, and several cut what runs at SIGTERM."""
+    assert "--api-server-count=1" in arguments(data_parallel=2)
+    assert not [item for item in arguments() if "api-server-count" in item]
+
+
+def test_as_many_may_wait_whatever_the_engine_counts() -> None:
+    """vLLM counts those that run too, of all copies; SGLang those that wait for one copy."""
+    limits: dict[str, Any] = {"max_queued_requests": 5, "max_sequences": 7}
+
+    assert {"--max-num-queued-reqs=12", "--max-num-seqs=7"} <= set(arguments(**limits))
+    assert "--max-num-queued-reqs=26" in arguments(data_parallel=3, **limits)
+    assert "--max-queued-requests=2" in arguments("sglang", data_parallel=3, **limits)
+    assert "--max-queued-requests=5" in arguments("sglang", max_queued_requests=5)
+    with pytest.raises(PlatformError, match="max_sequences"):
+        arguments(max_queued_requests=5)
 
 
 @settings(max_examples=25, deadline=None)

@@ -15,6 +15,7 @@ from infra.conventions import CLIENT_OF_LABEL, GATEWAY_NAMESPACE, MONITORING_NAM
 from infra.planning.compile_cache import CACHE_PATH, cache_key
 from infra.planning.drain import EXIT_MARGIN_SECONDS
 from infra.planning.priorities import BATCH, INTERACTIVE, priority_class
+from infra.planning.startup import NODE_LAUNCH_SECONDS
 
 Json = dict[str, Any]
 CLAIM: Json = {"kind": "claim", "claim_name": "qwen-cache", "storage_class": "efs", "gib": 30, "gpu": "l4"}
@@ -68,12 +69,14 @@ def test_recreate_has_no_numbers_and_surge_is_the_default() -> None:
     assert deployment_spec("qwen", arguments())["strategy"] == strategy({"strategy": "surge"})
 
 
-def test_a_server_that_waits_for_anothers_gpus_has_time_for_its_drain_too() -> None:
-    surge = step_seconds(arguments())
-    replacing = arguments(rollout={"strategy": "replace"})
+@pytest.mark.parametrize("name", ["surge", "replace", "recreate"])
+def test_a_server_that_waits_for_anothers_gpus_has_time_for_its_drain_too(name: str) -> None:
+    """With one spare place, also a new server that comes first: from the second on, in the place of one that drains."""
+    args = arguments(rollout={"strategy": name})
+    startup = args["pod"]["startup_seconds"]
 
-    assert step_seconds(replacing) - surge == 15 + 90 + EXIT_MARGIN_SECONDS
-    assert deployment_spec("qwen", replacing)["progressDeadlineSeconds"] == step_seconds(replacing)
+    assert step_seconds(args) == 15 + 90 + EXIT_MARGIN_SECONDS + NODE_LAUNCH_SECONDS + startup
+    assert deployment_spec("qwen", args)["progressDeadlineSeconds"] == step_seconds(args)
 
 
 @pytest.mark.parametrize(
@@ -174,16 +177,18 @@ def test_interactive_goes_before_batch_and_both_before_pods_without_a_class() ->
 
 
 def test_servers_are_spread_as_far_as_is_asked() -> None:
-    far = pod(place={"nodes_apart": "required", "zones_apart": "required"})
+    far = pod(place={"nodes_apart": "required", "zones_apart": "required", "zones": 3})
     (zones,) = far["topologySpreadConstraints"]
     (term,) = far["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
 
     assert zones["whenUnsatisfiable"] == "DoNotSchedule"
     # Old and new servers together would forbid the zone that the new one needs.
     assert zones["matchLabelKeys"] == ["pod-template-hash"]
+    assert zones["minDomains"] == 3
     assert term["topologyKey"] == "kubernetes.io/hostname"
-    (near,) = pod()["topologySpreadConstraints"]
+    (near,) = pod(place={"zones": 3})["topologySpreadConstraints"]
     assert near["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert "minDomains" not in near  # the API server takes it with DoNotSchedule only
 
 
 # --- what they keep ---------------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """The objects of a server over several nodes: what its pods are told, and what may reach and evict them."""
 
 import http.server
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,14 +22,17 @@ from components.serving.multi_node.spec import (
     group_selector,
     pod_labels,
     policy_spec,
+    rollout_seconds,
     set_name,
     set_spec,
 )
-from components.serving.multi_node.stop import FOLLOWER_SCRIPT
+from components.serving.multi_node.stop import FOLLOWER_SCRIPT, leader_pre_stop
 from components.serving.multi_node.values import leader_worker_set_values
-from infra.catalog.engines import argument_problems, flag_table
+from infra.catalog.engines import VLLM, argument_problems, flag_table
 from infra.planning.drain import EXIT_MARGIN_SECONDS, DrainBudget
 from infra.planning.group_size import CONTROLLER_SECONDS, GroupDrain, GroupSize, is_even_enough, largest_stage
+from infra.planning.startup import NODE_LAUNCH_SECONDS
+from simulator.engine_stand_in.running import stand_in
 
 Json = dict[str, Any]
 
@@ -65,11 +71,31 @@ def test_each_pod_knows_its_place_and_every_flag_is_in_the_table() -> None:
         assert {"--nnodes=2", "--node-rank=$(LWS_WORKER_INDEX)", "--master-addr=$(LWS_LEADER_ADDRESS)"} <= set(told)
         assert {"--tensor-parallel-size=8", "--pipeline-parallel-size=2"} <= set(told)
         # Followers whose node comes late are waited for as long as the probe waits.
-        assert "--distributed-timeout-seconds=3600" in told
+        assert f"--distributed-timeout-seconds={3600 + NODE_LAUNCH_SECONDS}" in told
         literal = [item.replace("$(LWS_WORKER_INDEX)", "1") for item in told[1:]]
         assert list(argument_problems(flag_table("vllm"), literal)) == []
     assert "--headless" in follower
     assert "--headless" not in leader
+
+
+@given(st.integers(1, 10_000))
+def test_the_last_node_of_a_group_may_come_as_late_as_karpenter_waits_for_one(seconds: int) -> None:
+    """The leader's container starts on the first; from then on nobody gives up before the last has had its own time."""
+    for template in templates(pod={**arguments()["pod"], "startup_seconds": seconds}):
+        variables = {item["name"]: item.get("value") for item in container(template)["env"]}
+        assert int(variables["VLLM_ENGINE_READY_TIMEOUT_S"] or 0) >= seconds + NODE_LAUNCH_SECONDS
+        (patience,) = [
+            word for word in container(template)["args"] if word.startswith("--distributed-timeout-seconds=")
+        ]
+        assert int(patience.partition("=")[2]) >= seconds + NODE_LAUNCH_SECONDS
+        probe = container(template).get("startupProbe")
+        assert probe is None or probe["failureThreshold"] * probe["periodSeconds"] >= seconds + NODE_LAUNCH_SECONDS
+
+
+def test_a_rollout_of_groups_outlasts_each_groups_own_patience() -> None:
+    args = arguments()
+    drain = GroupDrain(DrainBudget(15, 90)).follower_grace_seconds
+    assert rollout_seconds(args) == 3 * (NODE_LAUNCH_SECONDS + 3600 + NODE_LAUNCH_SECONDS + drain)
 
 
 def test_only_the_leader_has_http() -> None:
@@ -155,6 +181,20 @@ def test_a_follower_outlives_the_drain_of_its_leader() -> None:
     assert "--shutdown-timeout=90" in container(leader)["args"]
 
 
+def test_a_leader_of_copies_waits_for_all_of_them_before_it_is_told_to_end() -> None:
+    """At SIGTERM vLLM waits for the engines of the leader's own node at most."""
+    engine = {**arguments()["engine"], "pipeline_parallel": 1, "data_parallel": 2}
+    leader, follower = templates(engine=engine)
+    command = container(leader)["lifecycle"]["preStop"]["exec"]["command"]
+    assert command[3:] == ["8000", "/metrics", "15", "90", "vllm:num_requests_running", "vllm:num_requests_waiting"]
+    assert leader["spec"]["terminationGracePeriodSeconds"] == 15 + 90 + EXIT_MARGIN_SECONDS
+    # What the hook has waited is not waited again: the grace period would be over.
+    assert "--shutdown-timeout=0" in container(leader)["args"]
+    assert follower["spec"] | {"containers": []} == templates()[1]["spec"] | {"containers": []}
+    # vLLM refuses it beside --headless.
+    assert not [word for word in container(follower)["args"] if "api-server-count" in word]
+
+
 @given(st.integers(1, 600), st.integers(1, 3600))
 def test_the_numbers_of_a_group_are_nested(pre_stop: int, shutdown: int) -> None:
     drain = GroupDrain(DrainBudget(pre_stop, shutdown))
@@ -217,6 +257,40 @@ def test_the_hook_ends_without_a_leader_and_in_time_with_one() -> None:
     assert _follower(server.server_port, 2).wait(timeout=60) == 0
     server.shutdown()
     server.server_close()
+
+
+def _leader(address: str, sleep: int, wait: int) -> subprocess.Popen[bytes]:
+    hook = leader_pre_stop(VLLM, DrainBudget(sleep, wait))["exec"]["command"]
+    command = [sys.executable, *hook[1:3], address.rpartition(":")[2], *hook[4:]]
+    return subprocess.Popen(command, env={**os.environ, "no_proxy": "*"})
+
+
+def _ask(address: str, tokens: int) -> Any:
+    body = json.dumps({"prompt": "a", "max_tokens": tokens}).encode()
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(f"http://{address}/v1/completions", body, headers)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def test_the_hook_of_a_leader_of_copies_stays_while_requests_run_and_ends_soon_after() -> None:
+    with stand_in(["m", "--stand-in-tpot-seconds=0.5"]) as server, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_ask, server.address, 14)  # seven seconds
+        hook = _leader(server.address, 1, 120)
+        assert asked.result()["choices"][0]["finish_reason"] == "length"
+        assert hook.poll() is None
+        assert hook.wait(timeout=30) == 0
+
+
+def test_the_hook_of_a_leader_of_copies_ends_in_time_while_requests_run_and_without_an_answer() -> None:
+    with stand_in(["m", "--stand-in-tpot-seconds=0.5"]) as server, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_ask, server.address, 24)  # twelve seconds
+        assert _leader(server.address, 1, 3).wait(timeout=10) == 0
+        assert not asked.done()
+        assert asked.result()["choices"][0]["finish_reason"] == "length"
+    begun = time.monotonic()
+    assert _leader(server.address, 0, 2).wait(timeout=30) == 0  # nobody is there
+    assert time.monotonic() - begun >= 2
 
 
 def test_the_operator_needs_no_certificates_of_others_and_no_moving_image() -> None:

@@ -295,7 +295,7 @@ def test_adapters_have_names_of_their_own_and_can_be_had() -> None:
 def test_drafts_are_named_and_read_as_far_as_the_model() -> None:
     refused("engineOptions.speculative.model", raw({"speculative": {"method": "draft_model", "tokens": 3}}))
     refused("engineOptions.speculative.model", raw({"speculative": {"method": "ngram", "model": "a/b", "tokens": 3}}))
-    short = {"speculative": {"method": "draft_model", "model": "google/gemma-2-2b", "tokens": 3}}
+    short = {"speculative": {"method": "draft_model", "model": "google/gemma-2-2b", "checkpointGib": 5.0, "tokens": 3}}
     assert "maxModelLen: 8192" in refused("engineOptions.speculative.model", raw(short, maxModelLen=32768)).mend
     parse_settings(raw(short, maxModelLen=8192))
 
@@ -322,6 +322,23 @@ def test_what_a_store_holds_is_what_the_engine_loads() -> None:
     refused("model", triton)
 
 
+def test_what_may_wait_is_said_beside_what_may_run() -> None:
+    limit = {"admission": {"maxQueuedRequests": 4}}
+    problem = refused("engineOptions.admission.maxQueuedRequests", raw(limit))
+    assert "maxConcurrentSequences: 256" in problem.mend
+    parse_settings(raw({**limit, "maxConcurrentSequences": 256}))
+    parse_settings(raw({**limit, **INSIST}, engine="sglang"))
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "localhost", "https://a.example", "A.example", "a.example:80", "*.a"]
+)
+def test_media_come_from_host_names(host: str) -> None:
+    refused("engineOptions.mediaDomains[0]", raw({"mediaDomains": [host]}))
+    parse_settings(raw({"mediaDomains": ["a.example", "images.a-b.example"]}))
+    refused("engineOptions.mediaDomains", raw({"mediaDomains": ["a.example"], **INSIST}, engine="tgi"))
+
+
 def test_nothing_given_is_nothing_asked() -> None:
     assert EngineOptions().used() == frozenset()
     assert all(facts.has(name) for facts in [engines()["vllm"]] for name in _all_used() - {"memory_fraction"})
@@ -337,6 +354,7 @@ def _all_used() -> frozenset[str]:
             "speculative": {"method": "ngram", "tokens": 1}, "sleepMode": True, "trustRemoteCode": True,
             "admission": {"maxQueuedRequests": 1, "maxQueuedTokens": 1}, "maxConcurrentSequences": 1,
             "maxBatchedTokens": 1, "toolCallParser": "hermes", "reasoningParser": "qwen3", "chatTemplate": "x",
+            "mediaDomains": ["a.example"],
         }
     )  # fmt: skip
     return options.used()

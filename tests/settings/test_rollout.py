@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from infra.catalog.zones import zones_offering
 from infra.errors import InputError
 from infra.settings import PlatformSettings, parse_settings
 from infra.settings.checks.rollout import rollout_problems
+from infra.settings.pool_zones import zones_of_pools
+from infra.settings.target import AwsSettings
 
 Json = dict[str, Any]
 
@@ -120,3 +123,25 @@ def test_a_place_that_cannot_be_is_refused(changes: Json, path: str) -> None:
         parsed([model(**changes)], pools)
 
     assert [problem.path for problem in refused.value.problems] == [path]
+
+
+@pytest.mark.parametrize("zones", [[], ["use1-az4"]])
+def test_a_required_spread_needs_two_zones(zones: list[str]) -> None:
+    spread = model(spread={"zones": "required"})
+    with pytest.raises(InputError) as caught:
+        parsed([spread], [pool(zones=zones)])
+
+    (problem,) = caught.value.problems
+    assert problem.path == "models[0].spread.zones"
+    parsed([spread], [pool(zones=["use1-az4", "use1-az6"])])
+    parsed([model()], [pool(zones=zones)])
+
+
+def test_a_zone_that_sells_none_of_the_machines_is_not_waited_for() -> None:
+    (only,) = parsed([model()], [pool(instanceTypes=["g6e.2xlarge"], zones=["use1-az3", "use1-az4"])]).node_pools
+    aws = AwsSettings.model_validate({"accountId": "111111111111", "region": "us-east-1"})
+    offered = zones_offering("g6e.2xlarge", "us-east-1")
+
+    assert zones_of_pools([only], None, aws) == {"use1-az4"}
+    assert "use1-az3" not in offered
+    assert zones_of_pools([only], None, None) == {"use1-az3", "use1-az4"}

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from components.fabric.pod_fragment import PodNeeds, efa_fragment, with_fragment
 from components.serving.engine_arguments import engine_of, gpus_of
-from components.serving.multi_node.stop import follower_pre_stop
+from components.serving.multi_node.stop import follower_pre_stop, leader_pre_stop
 from components.serving.network_policy_spec import network_policy_spec
 from components.serving.pod_parts import (
     CONTAINER,
     drain_of,
     node_affinity,
     object_labels,
+    one_at_a_time,
     pod_spec,
     shared_memory_gib,
 )
@@ -27,7 +28,7 @@ from components.specs import Spec
 from infra.conventions import GROUP_KEY_LABEL, GROUP_LABEL
 from infra.planning.fabric import nccl_environment
 from infra.planning.group_size import GroupDrain
-from infra.planning.startup import StartupBudget
+from infra.planning.startup import NODE_LAUNCH_SECONDS, StartupBudget
 
 if TYPE_CHECKING:
     from components.serving.multi_node.server import MultiNodeModelServerArgs
@@ -80,11 +81,7 @@ def disruption_budget_spec(name: str) -> Spec:
     no budget stops; until that group is whole and ready again no pod of another may be evicted. A budget that counts
     leaders would not see the eviction of a follower, and let two groups go at once.
     """
-    return {
-        "maxUnavailable": 1,
-        "selector": {"matchLabels": group_selector(name)},
-        "unhealthyPodEvictionPolicy": "AlwaysAllow",  # a leader that never became ready does not hold up a drain
-    }
+    return one_at_a_time(group_selector(name))
 
 
 def policy_spec(name: str, args: "MultiNodeModelServerArgs") -> Spec:
@@ -100,7 +97,7 @@ def policy_spec(name: str, args: "MultiNodeModelServerArgs") -> Spec:
 
 def rollout_seconds(args: "MultiNodeModelServerArgs") -> int:
     """How long a whole rollout may take, in seconds, when groups are exchanged one after the other."""
-    step = StartupBudget(args["pod"]["startup_seconds"]).rollout_seconds + _drain(args).follower_grace_seconds
+    step = _startup(args).exchange_seconds(_drain(args).follower_grace_seconds)
     return step * args["replicas"]
 
 
@@ -127,32 +124,44 @@ def _template(name: str, args: "MultiNodeModelServerArgs", role: str) -> Spec:
 
 def _pod(name: str, args: "MultiNodeModelServerArgs", role: str) -> Spec:
     """The pod of one node, made from that of a server on one node."""
-    pod = args["pod"] if role == LEADER else _without_drain(args["pod"])
-    spec = pod_spec(name, args["engine"], pod)
+    spec = pod_spec(name, args["engine"], _pod_args(args, role))
     container = spec["containers"][0]
     container["args"] = [*container["args"], *_place_in_group(args, role)]
     container["env"] = [*container["env"], *_variables()]
     if role == FOLLOWER:
         _as_follower(spec, container, args)
+    elif _has_copies(args):
+        _as_leader_of_copies(spec, container, args)
     del spec["topologySpreadConstraints"]  # over zones: it would pull the pods of a group apart
     spec["affinity"] = _affinity(name, args)
     return _with_fabric(spec, args)
 
 
-def _without_drain(pod: ServingPodArgs) -> ServingPodArgs:
-    """For a follower: its drain is that of its leader, which its preStop waits for."""
-    return {**pod, "shutdown_timeout_seconds": 0}
+def _pod_args(args: "MultiNodeModelServerArgs", role: str) -> ServingPodArgs:
+    """As for one node, but that each waits for the last, and that the drain of a follower, and of a leader of copies,
+    is in its preStop."""
+    pod: ServingPodArgs = {**args["pod"], "startup_seconds": _startup(args).seconds}
+    return {**pod, "shutdown_timeout_seconds": 0} if role == FOLLOWER or _has_copies(args) else pod
+
+
+def _startup(args: "MultiNodeModelServerArgs") -> StartupBudget:
+    """A pod waits from its own start until the group is ready, and the last node may come that much after its own."""
+    return StartupBudget(args["pod"]["startup_seconds"] + NODE_LAUNCH_SECONDS)
+
+
+def _has_copies(args: "MultiNodeModelServerArgs") -> bool:
+    return args["engine"].get("data_parallel", 1) > 1
 
 
 def _place_in_group(args: "MultiNodeModelServerArgs", role: str) -> list[str]:
     """What makes many processes one engine. The controller sets the variables, and Kubernetes puts them in."""
-    facts, startup = engine_of(args["engine"]), args["pod"]["startup_seconds"]
+    facts = engine_of(args["engine"])
     return [
         f"{facts.flag('nodes')}={_nodes(args)}",
         f"{facts.flag('node_rank')}=$(LWS_WORKER_INDEX)",
         f"{facts.flag('leader_address')}=$(LWS_LEADER_ADDRESS)",
         # The node of a follower may come minutes after the leader's; by default they wait ten minutes for each other.
-        f"{facts.flag('group_timeout')}={startup}",
+        f"{facts.flag('group_timeout')}={_startup(args).seconds}",
         *([facts.flag("follower")] if role == FOLLOWER else []),
     ]
 
@@ -170,6 +179,13 @@ def _as_follower(spec: Spec, container: Spec, args: "MultiNodeModelServerArgs") 
     seconds = drain.follower_pre_stop_seconds
     container["lifecycle"] = {"preStop": follower_pre_stop(facts.port, facts.live_path, seconds)}
     spec["terminationGracePeriodSeconds"] = drain.follower_grace_seconds
+
+
+def _as_leader_of_copies(spec: Spec, container: Spec, args: "MultiNodeModelServerArgs") -> None:
+    """Its preStop waits for the requests of all copies, within the grace period of any leader."""
+    drain = drain_of(args["pod"])
+    container["lifecycle"] = {"preStop": leader_pre_stop(engine_of(args["engine"]), drain)}
+    spec["terminationGracePeriodSeconds"] = drain.grace_period_seconds
 
 
 def _affinity(name: str, args: "MultiNodeModelServerArgs") -> Spec:

@@ -30,3 +30,11 @@ class StartupBudget:
     def rollout_seconds(self) -> int:
         """How long a rollout may make no progress: a node, then a server."""
         return self.seconds + NODE_LAUNCH_SECONDS
+
+    def exchange_seconds(self, grace_seconds: int) -> int:
+        """How long the exchange of one server for a new one may make no progress: first the old one's end.
+
+        Also where a new one comes first: with one spare place, each after the first takes that of the one before, which
+        still drains.
+        """
+        return self.rollout_seconds + grace_seconds

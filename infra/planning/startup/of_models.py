@@ -88,7 +88,7 @@ def _start(model: ModelSettings, settings: PlatformSettings) -> ModelStart:
     before = node() + images[way]
     share = host_share(machines, model.gpus)
     load = Load(
-        size_gib=model.known_checkpoint_gib or 0.0,
+        size_gib=model.download_gib,
         tensor_parallel=model.tensor_parallel,
         memory_gib=model.resources.memory_gib or share.memory_gib,
         network_gbps=machine.network_gbps or float("inf"),

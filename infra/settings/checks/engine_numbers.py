@@ -16,6 +16,9 @@ from infra.settings.values import did_you_mean
 # Our choice, until it is measured.
 LEAST_HOST_GIB = 8
 
+# Requests in one batch of an API server, where nothing is said (vLLM 0.33 engine/arg_utils.py, get_batch_defaults).
+_SEQUENCES, _SEQUENCES_OF_LARGE, _LARGE_GPU_GIB = 256, 1024, 70
+
 # Methods of speculative decoding that look at the prompt alone (vLLM 0.33 config/speculative.py; SGLang 0.5.23).
 _WITHOUT_DRAFT = ("ngram", "ngram_gpu", "suffix", "mtp")
 _WITH_DRAFT = ("draft_model", "eagle", "eagle3", "standalone")
@@ -173,6 +176,14 @@ def drafts_fit(draft: Draft) -> Iterator[Problem]:
                 "a path: a server that mounts its weights asks the Hub for nothing",
                 "put the draft model into the image or the store, or remove weights",
             )
+        if model.known_draft_gib is None and not model.weights and method not in _WITHOUT_DRAFT:
+            yield Problem(
+                f"{path}.model",
+                f'"{chosen.model}"',
+                "a draft model whose size the catalogue knows, or checkpointGib beside it: a server whose cache is too"
+                " small for it is evicted at each start",
+                "add checkpointGib, the size of its files in GiB",
+            )
         shape = model_shapes().get(chosen.model)
         wanted = model.max_model_len or (model.shape.max_context if model.shape else None)
         if shape and shape.max_context and wanted and wanted > shape.max_context:
@@ -181,6 +192,21 @@ def drafts_fit(draft: Draft) -> Iterator[Problem]:
                 f"{chosen.model}, which reads {shape.max_context} tokens, beside maxModelLen {wanted}",
                 "a draft model that reads as far as the model",
                 f"write maxModelLen: {shape.max_context}, or name another draft model",
+            )
+
+
+def queues_can_be_counted(draft: Draft) -> Iterator[Problem]:
+    """vLLM's limit of its queue counts requests that run: what may wait is known only beside how many those are."""
+    for index, model in draft.models:
+        options = model.engine_options
+        waiting = options.admission.max_queued_requests
+        if model.engine == VLLM.name and waiting is not None and options.max_concurrent_sequences is None:
+            yield Problem(
+                f"models[{index}].engineOptions.admission.maxQueuedRequests",
+                f"{waiting} without maxConcurrentSequences",
+                "both: vLLM counts waiting and running requests together, so the limit is their sum",
+                f"write maxConcurrentSequences: {_SEQUENCES}, vLLM's own on GPUs below {_LARGE_GPU_GIB} GiB and on"
+                f" A100s; on larger ones it is {_SEQUENCES_OF_LARGE}",
             )
 
 

@@ -250,8 +250,8 @@ def groups_drain_in_time(draft: Draft) -> Iterator[Problem]:
 def weights_come_once(draft: Draft) -> Iterator[Problem]:
     """Every node reads the checkpoint; without a store each downloads all of it at each start."""
     for path, model in _groups(draft):
-        size = model.known_checkpoint_gib
-        if model.weights or model.group.download_per_node or size is None:
+        size = model.download_gib
+        if model.weights or model.group.download_per_node or model.known_checkpoint_gib is None:
             continue
         yield Problem(
             f"{path}.weights",

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.errors import Problem
+from infra.planning.drain import DrainBudget
 from infra.planning.headroom import Headroom, Room, Servers, fleet_fits, headroom, nearest_limits
 from infra.planning.startup import StartupBudget
 from infra.settings.checks.draft import Draft
@@ -71,7 +72,8 @@ def _no_headroom(
     raised = nearest_limits(servers.name, surge, fleet, rooms)
     limits = f"limits: {{gpus: {raised[1]}, nodes: {raised[2]}}} for pool {raised[0]}" if raised else "larger limits"
     left = max(0, model.replicas - surge)
-    patience = StartupBudget(model.startup_seconds).rollout_seconds
+    drain = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
+    patience = StartupBudget(model.startup_seconds).exchange_seconds(drain.grace_period_seconds)
     replace_it = (
         f"; or write rollout: {{strategy: replace}}, which serves with {left} of {model.replicas} for up to"
         f" {model.startup_seconds} s at each exchange"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from infra.errors import Problem
 from infra.planning.compile_cache import CACHE_VARIABLES
 from infra.settings.checks.draft import Draft
+from infra.settings.pool_zones import zones_of_pools
 
 
 def compile_cache_is_of_use(draft: Draft) -> Iterator[Problem]:
@@ -34,6 +35,23 @@ def compile_cache_is_of_use(draft: Draft) -> Iterator[Problem]:
                 "a claim for a model that " + ("KServe serves" if model.kserve else f"runs on {model.nodes} nodes"),
                 "node: only servers of one node that are Deployments of the platform share a volume today",
                 "remove compileCache",
+            )
+
+
+def zones_to_spread_over(draft: Draft) -> Iterator[Problem]:
+    """A required spread needs zones in the plural, and the scheduler must be told how many. Groups: `multi_node`."""
+    for index, model in draft.models:
+        pools = draft.pools_of(model)
+        if model.spread.zones != "required" or model.nodes > 1 or len(pools) < len(set(model.node_pools)):
+            continue
+        zones = sorted(zones_of_pools(pools, draft.network, draft.aws))
+        if len(zones) < 2:
+            where = f"in {zones[0]} alone" if zones else "in no zone that the settings name"
+            yield Problem(
+                f"models[{index}].spread.zones",
+                f'"required" with {", ".join(model.node_pools)}, which can start nodes {where}',
+                "pools with two zones or more: servers are held back until each zone has its part",
+                "write zones for the pool, or spread: {zones: preferred}",
             )
 
 
