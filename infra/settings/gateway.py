@@ -219,7 +219,7 @@ class RouteSettings(Settings):
     timeout_seconds: Positive | None = None
     """Longest time for a whole request. Default: the longest generation of its models and 30 s."""
     concurrent: Positive | None = None
-    """Requests at once to each backend, counted by each Envoy for itself; more get 503. Default: Envoy's 1024."""
+    """Requests at once to all backends together, counted by each Envoy for itself; more get 503. Default: 1024."""
     limits: tuple[Limit, ...] = Field(default=(), max_length=8)
     """Limits by class."""
     overflow: ObjectName | None = None

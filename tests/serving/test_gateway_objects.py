@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.serving.gateway.routes_spec import traffic_policy_spec
 from infra.conventions import ENGINE_LABEL, GATEWAY_NAMESPACE
 from infra.planning.destroy import violations
 from infra.planning.routes import CLIENT_HEADER
@@ -92,7 +93,20 @@ def test_limits_are_of_classes_that_the_key_names() -> None:
     # Each of two Envoys grants half.
     assert limits == {r"^(chat\-app|assistant)$": 300, "^(nightly)$": 30}
     assert named("SecurityPolicy", "inference")["apiKeyAuth"]["forwardClientIDHeader"] == CLIENT_HEADER
-    assert named("BackendTrafficPolicy", "economy")["circuitBreaker"]["maxParallelRequests"] == 64
+
+
+@pytest.mark.parametrize("concurrent", [1, 64, 4000])
+def test_as_many_requests_may_wait_for_a_connection_as_may_run(concurrent: int) -> None:
+    change = raw()
+    change["gateway"]["routes"][2]["concurrent"] = concurrent
+    settings = settings_of(change)
+    assert settings.gateway
+    (route,) = [item for item in gateway_args(settings, settings.gateway)["routes"] if item["name"] == "economy"]
+    breaker = traffic_policy_spec(route, 2, shared_store=False)["circuitBreaker"]
+
+    # With none pending no connection is ever made, and every request is refused.
+    assert breaker["maxParallelRequests"] == concurrent <= breaker["maxPendingRequests"]
+    assert breaker["maxConnections"] > concurrent
 
 
 def test_tokens_are_counted_in_a_store_that_all_share() -> None:

@@ -110,7 +110,7 @@ class GatewayRouteArgs(TypedDict):
     request_seconds: int
     """Longest whole request in seconds."""
     concurrent: NotRequired[int]
-    """Requests at once to each backend from each proxy. Default: Envoy's 1024."""
+    """Requests at once to all backends together from each proxy. Default: Envoy's 1024."""
     limits: list[RouteLimitArgs]
     """Limits."""
 

@@ -19,6 +19,8 @@ _COSTS, _TOKENS = "io.envoy.ai_gateway", "llm_total_token"
 _REFUSALS = (429, 503)
 # How soon Envoy notices that a server has left: names of pods are asked for again. Well below preStop (15 s).
 DNS_REFRESH_SECONDS = 5
+# Connections to the backends of a route that Envoy Gateway allows by itself (BackendTrafficPolicy, circuitBreaker).
+_CONNECTIONS = 1024
 REFUSED = "refused-paths"
 
 
@@ -160,10 +162,20 @@ def traffic_policy_spec(route: "GatewayRouteArgs", envoys: int, *, shared_store:
         policy["loadBalancer"] = {"type": "LeastRequest"}
         policy["dns"] = {"dnsRefreshRate": f"{DNS_REFRESH_SECONDS}s", "respectDnsTtl": False}
     if route.get("concurrent"):
-        # What is over the limit is refused at once: it would only wait here instead of in the engine's own queue.
-        policy["circuitBreaker"] = {"maxParallelRequests": route["concurrent"], "maxPendingRequests": 0}
+        policy["circuitBreaker"] = _breaker(route["concurrent"])
     limits = _rate_limit(route["limits"], envoys, shared_store=shared_store)
     return {**policy, "rateLimit": limits} if limits else policy
+
+
+def _breaker(concurrent: int) -> Spec:
+    """What is over the limit is refused at once: it would only wait here instead of in the engine's own queue.
+
+    A request that needs a new connection waits for it as a pending one, so as many may be pending as may run: with 0
+    every first request of a connection is refused (envoyproxy/envoy issue 20817; measured with Envoy 1.40). HTTP/1.1
+    takes a connection a request, and idle ones to servers that rest count too.
+    """
+    connections = max(_CONNECTIONS, 2 * concurrent)
+    return {"maxParallelRequests": concurrent, "maxPendingRequests": concurrent, "maxConnections": connections}
 
 
 def _retries(route: "GatewayRouteArgs") -> Spec:
