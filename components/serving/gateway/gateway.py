@@ -17,10 +17,8 @@ from components.serving.gateway.gateway_spec import (
     security_policy_spec,
 )
 from components.serving.gateway.routes_spec import (
-    REFUSED,
     ai_backend_spec,
     ai_route_spec,
-    backend_name,
     backend_spec,
     endpoints_name,
     endpoints_spec,
@@ -31,6 +29,7 @@ from components.serving.gateway.routes_spec import (
 )
 from components.serving.gateway.values import CONTROLLER
 from components.specs import Spec
+from infra.planning.routes import REFUSED_ROUTE, backend_name, counters
 
 _GATEWAY, _ENVOY, _AI = (
     "gateway.networking.k8s.io/v1",
@@ -64,8 +63,8 @@ class InferenceGateway(pulumi.ComponentResource):
             self._route(route, parent, gateway, reached)
         refused = refused_paths_spec(parent, args["host_names"], args["paths"])
         if refused and any("path" not in route for route in args["routes"]):
-            answer = self._object("refused-filter", "HTTPRouteFilter", REFUSED, refused_filter_spec())
-            self._object("refused-paths", "HTTPRoute", REFUSED, refused, needs=[gateway, answer])
+            answer = self._object("refused-filter", "HTTPRouteFilter", REFUSED_ROUTE, refused_filter_spec())
+            self._object("refused-paths", "HTTPRoute", REFUSED_ROUTE, refused, needs=[gateway, answer])
         self.gateway = pulumi.Output.from_input(name)
         self.register_outputs({"gateway": self.gateway})
 
@@ -116,7 +115,8 @@ class InferenceGateway(pulumi.ComponentResource):
         self, route: GatewayRouteArgs, parent: Spec, gateway: CustomResource, reached: dict[str, pulumi.Resource]
     ) -> None:
         args, place = self._args, route["namespace"]
-        policy = traffic_policy_spec(route, args["replicas"], shared_store=args["shared_store"])
+        counting = counters(args["replicas"], len(args["host_names"]), len(args["paths"]) if "path" in route else 1)
+        policy = traffic_policy_spec(route, counting, shared_store=args["shared_store"])
         # The policy is there before the route it names: no request passes without limits and time-outs.
         needs: list[pulumi.Resource] = [
             gateway,

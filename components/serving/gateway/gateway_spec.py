@@ -7,7 +7,7 @@ Controller 3.5 for a Service.
 from typing import TYPE_CHECKING
 
 from components.specs import Spec
-from infra.planning.routes import CLIENT_HEADER, HOP_MARGIN_SECONDS, MODEL_HEADER
+from infra.planning.routes import CLIENT_HEADER, HOP_MARGIN_SECONDS, OWN_HEADERS, OWN_PREFIXES, listener_name
 
 if TYPE_CHECKING:
     from components.serving.gateway.args import AuthenticationArgs, InferenceGatewayArgs
@@ -35,8 +35,6 @@ API_VERSIONS = {
 
 GATEWAY_CLASS = "gpu-platform"
 HTTP, HTTPS = 80, 443
-# Headers that only the gateway may write. With the last one a client could choose the address that Envoy connects to.
-OWN_HEADERS = (CLIENT_HEADER, MODEL_HEADER, "x-gateway-destination-endpoint")
 # Prompts are buffered to read the model's name; the default, 32 KiB, would refuse them. As in the gateway's examples.
 BUFFER_LIMIT = "50Mi"
 # Time in which load balancers stop sending to an Envoy that ends: the default deregistration delay is longer than it
@@ -78,9 +76,7 @@ def gateway_spec(name: str, args: "InferenceGatewayArgs") -> Spec:
     return {
         "gatewayClassName": GATEWAY_CLASS,
         "infrastructure": {"parametersRef": {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": name}},
-        "listeners": [
-            {"name": host.replace("*", "any").replace(".", "-"), "hostname": host, **listener} for host in hosts
-        ]
+        "listeners": [{"name": listener_name(host), "hostname": host, **listener} for host in hosts]
         or [{"name": "all", **listener}],
     }
 
@@ -153,7 +149,12 @@ def client_policy_spec(name: str, args: "InferenceGatewayArgs") -> Spec:
     return {
         "targetRefs": [_target("Gateway", name)],
         "connection": {"bufferLimit": BUFFER_LIMIT},
-        "headers": {"earlyRequestHeaders": {"remove": list(OWN_HEADERS)}},
+        "headers": {
+            "earlyRequestHeaders": {
+                "remove": list(OWN_HEADERS),
+                "removeOnMatch": [{"type": "Prefix", "value": prefix} for prefix in OWN_PREFIXES],
+            }
+        },
         "path": {"escapedSlashesAction": "RejectRequest", "disableMergeSlashes": False},
         # Keeps a connection alive through the load balancer while an answer without streaming is made.
         "tcpKeepalive": {"probes": 3, "idleTime": "60s", "interval": "30s"},
