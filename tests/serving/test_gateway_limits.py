@@ -52,7 +52,8 @@ def counted(rules: list[dict[str, Any]], client: str | None, *, local: bool) -> 
 
     def holds(header: dict[str, Any]) -> bool:
         assert (header["type"], header["name"]) == ("RegularExpression", CLIENT_HEADER)
-        return bool(client and re.fullmatch(header["value"], client)) != header.get("invert", False)
+        inverted: bool = header.get("invert", False)
+        return bool(client and re.fullmatch(header["value"], client)) != inverted
 
     selected = [
         rule["limit"]["requests"]

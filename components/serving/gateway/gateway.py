@@ -8,11 +8,13 @@ from components.serving.gateway.args import AuthenticationArgs, GatewayRouteArgs
 from components.serving.gateway.gateway_spec import (
     API_VERSIONS,
     GATEWAY_CLASS,
+    AUTHORIZATION,
     certificate_secret,
     certificate_spec,
     client_policy_spec,
     envoy_proxy_spec,
     external_keys_spec,
+    forgotten_token_spec,
     gateway_spec,
     security_policy_spec,
 )
@@ -51,6 +53,7 @@ class InferenceGateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: InferenceGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:InferenceGateway", name, {}, opts)
         self._name, self._args = name, args
+        self._tokens = "jwt" in args.get("authentication", {})
         gateway = self._gateway()
         reached = self._reached()
         parent = {
@@ -97,7 +100,13 @@ class InferenceGateway(pulumi.ComponentResource):
             spec = external_keys_spec(secret, who["external_keys"])
             made.append(self._object("api-keys", "ExternalSecret", secret, spec))
         policy = security_policy_spec(self._name, who)
-        return [self._object("authentication", "SecurityPolicy", self._name, policy, needs=made)]
+        asking: list[pulumi.Resource] = [
+            self._object("authentication", "SecurityPolicy", self._name, policy, needs=made)
+        ]
+        if self._tokens:
+            forgotten = forgotten_token_spec(self._name)
+            asking.append(self._object("tokens", "EnvoyExtensionPolicy", self._name, forgotten))
+        return asking
 
     def _reached(self) -> dict[str, pulumi.Resource]:
         """Services by whose name Envoy finds each server, by model."""
@@ -130,7 +139,7 @@ class InferenceGateway(pulumi.ComponentResource):
             named = backend_name(route["name"], backend["model"])
             behind = [reached[backend["model"]]] if backend["model"] in reached else []
             host = self._object(f"{named}-backend", "Backend", named, backend_spec(backend), place=place, needs=behind)
-            spec = ai_backend_spec(route["name"], backend)
+            spec = ai_backend_spec(route["name"], backend, AUTHORIZATION if self._tokens else "")
             made = self._object(f"{named}-ai-backend", "AIServiceBackend", named, spec, place=place, needs=[host])
             needs.append(made)
         spec = ai_route_spec(route, parent, args["host_names"])

@@ -25,6 +25,7 @@ API_VERSIONS = {
     "ClientTrafficPolicy": _ENVOY,
     "BackendTrafficPolicy": _ENVOY,
     "SecurityPolicy": _ENVOY,
+    "EnvoyExtensionPolicy": _ENVOY,
     "HTTPRouteFilter": _ENVOY,
     "Backend": _ENVOY,
     "AIGatewayRoute": _AI,
@@ -35,6 +36,8 @@ API_VERSIONS = {
 
 GATEWAY_CLASS = "gpu-platform"
 HTTP, HTTPS = 80, 443
+# Header with the client's key or token.
+AUTHORIZATION = "authorization"
 # Prompts are buffered to read the model's name; the default, 32 KiB, would refuse them. As in the gateway's examples.
 BUFFER_LIMIT = "50Mi"
 # Time in which load balancers stop sending to an Envoy that ends: the default deregistration delay is longer than it
@@ -192,6 +195,17 @@ def security_policy_spec(name: str, authentication: "AuthenticationArgs") -> Spe
             ]
         }
     return policy
+
+
+def forgotten_token_spec(name: str) -> Spec:
+    """`EnvoyExtensionPolicy.spec`: takes the token away once it has been read.
+
+    Envoy Gateway 1.8.2 always passes it on (internal/xds/translator/jwt.go, Forward), and a route to an InferencePool
+    changes no headers (ai-gateway 1.0.0, AIGatewayRoute), so a script does it, which Envoy runs after the filter of
+    tokens (httpfilters.go). A script that cannot be loaded makes every answer 500.
+    """
+    script = f'function envoy_on_request(handle)\n  handle:headers():remove("{AUTHORIZATION}")\nend\n'
+    return {"targetRefs": [_target("Gateway", name)], "lua": [{"type": "Inline", "inline": script}]}
 
 
 def certificate_spec(name: str, args: "InferenceGatewayArgs") -> Spec:

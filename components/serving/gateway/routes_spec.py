@@ -51,11 +51,17 @@ def backend_spec(backend: "RouteBackendArgs") -> Spec:
     return {"type": "Endpoints", "endpoints": [{"fqdn": {"hostname": backend["host"], "port": backend["port"]}}]}
 
 
-def ai_backend_spec(route: str, backend: "RouteBackendArgs") -> Spec:
-    """`AIServiceBackend.spec`: it speaks the API of OpenAI."""
+def ai_backend_spec(route: str, backend: "RouteBackendArgs", hidden: str = "") -> Spec:
+    """`AIServiceBackend.spec`: it speaks the API of OpenAI.
+
+    Args:
+        hidden: a header that servers do not see. The gateway has taken it away, but overflow, a second try for Envoy,
+            would bring it back: the AI gateway restores the headers that it saw (1.0.0, headermutator).
+    """
     name = backend_name(route, backend["model"])
     reference = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": name}
-    return {"schema": {"name": "OpenAI"}, "backendRef": reference}
+    spec: Spec = {"schema": {"name": "OpenAI"}, "backendRef": reference}
+    return {**spec, "headerMutation": {"remove": [hidden]}} if hidden else spec
 
 
 def ai_route_spec(route: "GatewayRouteArgs", parent: Spec, host_names: list[str]) -> Spec:
