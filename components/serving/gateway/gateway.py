@@ -7,8 +7,8 @@ from pulumi_kubernetes.core.v1 import Service
 from components.serving.gateway.args import AuthenticationArgs, GatewayRouteArgs, InferenceGatewayArgs
 from components.serving.gateway.gateway_spec import (
     API_VERSIONS,
-    GATEWAY_CLASS,
     AUTHORIZATION,
+    GATEWAY_CLASS,
     certificate_secret,
     certificate_spec,
     client_policy_spec,
