@@ -55,6 +55,7 @@ ENGINE_LABEL = "llm-d.ai/engine-type"
 
 # Namespaces whose pods may call a model server: the gateway's proxies, and what scrapes metrics.
 GATEWAY_NAMESPACE = "gateway"
+GATEWAY_NAME = "inference"
 MONITORING_NAMESPACE = "monitoring"
 
 # On pods in a model's own namespace that may call it: the model's name. Its NetworkPolicy lets them in.

@@ -94,7 +94,7 @@ def _splits(model: ModelSettings, settings: PlatformSettings) -> "list[TrafficSp
             }
         ]
     from components.serving.gateway.gateway_spec import API_VERSIONS
-    from components.serving.gateway.routes_spec import backend_name
+    from infra.planning.routes import backend_name
 
     group, version = API_VERSIONS["AIGatewayRoute"].split("/")
     return [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.catalog.engines import engine
-from infra.conventions import GATEWAY_NAMESPACE
+from infra.conventions import GATEWAY_NAME, GATEWAY_NAMESPACE
 from infra.planning.routes import Patience
 from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.gateway import AuthenticationSettings, GatewaySettings, RouteSettings, TlsSettings
@@ -45,7 +45,6 @@ if TYPE_CHECKING:  # imported where they are used: most environments have no gat
     from stacks.platform_layer import Cluster, PlatformLayer
 
 OPERATOR = "envoy-gateway"
-NAME = "inference"
 # Service of a ModelServer (components/serving/model_server_spec.py) and of a predictor of KServe with Knative.
 _SERVICE_PORT = 80
 # Leaders of a LeaderWorkerSet answer requests; the others only compute. Source: LeaderWorkerSet v0.9.0, its labels.
@@ -119,7 +118,7 @@ def deploy_gateway(
     ]
     behind = [servers[name] for name in dict.fromkeys(name for route in gateway.routes for name in models_of(route))]
     options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*needs, *pickers, *behind])
-    return [*pickers, InferenceGateway(NAME, gateway_args(settings, gateway), options)]
+    return [*pickers, InferenceGateway(GATEWAY_NAME, gateway_args(settings, gateway), options)]
 
 
 def _controllers(gateway: GatewaySettings, platform: "PlatformLayer") -> list[pulumi.Resource]:

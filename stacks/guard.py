@@ -6,12 +6,12 @@ import pulumi
 
 from components.serving.gateway.endpoint_picker_spec import picker_name
 from components.teardown import delete_hook
+from infra.conventions import GATEWAY_NAME as GATEWAY
 from infra.conventions import GATEWAY_NAMESPACE
 from infra.settings import PlatformSettings
 from infra.settings.gateway_routes import picked_models
 from infra.settings.target import Layer
 from stacks.foundation import Foundation, reach_of
-from stacks.gateway_layer import NAME as GATEWAY
 from stacks.platform_layer import PlatformLayer
 from stacks.stack_config import StackConfig
 

@@ -32,6 +32,23 @@ MODELS_PATH = "/v1/models"  # answered by the gateway itself, from its routes
 MODEL_HEADER = "x-ai-eg-model"
 # Header with the name of the client that a key or token belongs to; the gateway sets it and overwrites what came in.
 CLIENT_HEADER = "x-gpu-platform-client"
+# Headers that nobody but gateway, picker and sidecars may write: they are taken from every request before it is read.
+# x-ai-eg-*: the model, and the path as Envoy AI Gateway 1.0.0 found it, which it believes of a request without body.
+# x-gateway-*: the server that Envoy connects to, priority and fairness (inference extension). x-envoy-*: retries and
+# time-outs of Envoy's router. The rest: addresses that llm-d's sidecar connects to (llm-d-router, pkg/common/routing).
+OWN_PREFIXES = ("x-ai-eg-", "x-gateway-", "x-envoy-", "x-llm-d-")
+OWN_HEADERS = (
+    CLIENT_HEADER,
+    "x-data-parallel-host-port",
+    "x-encoder-hosts-ports",
+    "x-kv-cache-source-host-port",
+    "x-prefiller-host-port",
+)
+# Names of HTTPRoutes that are taken: ours, which refuses paths, and those of KServe (0.20.0, llmisvc/router.go).
+# An AIGatewayRoute of such a name would write its own HTTPRoute over it.
+REFUSED_ROUTE, KSERVE_ROUTE_SUFFIX = "refused-paths", "-kserve-route"
+# Longest value of a header that selects clients (Envoy Gateway 1.8.2, HeaderMatch in ratelimit_types.go).
+LONGEST_SELECTOR = 1024
 
 # Engines whose metrics the endpoint picker reads, as llm-d.ai/engine-type names them. Text Generation Inference is not
 # among them. Source: llm-d-router v0.9.0, core metrics extractor.
@@ -103,6 +120,35 @@ def may_pick(backends: int, asked_for: str | None, served: Iterable[str], engine
         engine: `llm-d.ai/engine-type` of the model's engine.
     """
     return backends == 1 and (asked_for is None or asked_for in set(served)) and engine in PICKER_ENGINES
+
+
+def backend_name(route: str, model: str) -> str:
+    """Name of the AIServiceBackend and the Backend of a route's model."""
+    return f"{route}-{model}"
+
+
+def listener_name(host: str) -> str:
+    """Name of the listener of a host name."""
+    return host.replace("*", "any").replace(".", "-")
+
+
+def client_pattern(clients: Iterable[str]) -> str:
+    """The expression that a client's whole name matches if it is one of `clients`."""
+    return "|".join(client.replace(".", r"\.") for client in clients)
+
+
+def counters(envoys: int, host_names: int, paths: int) -> int:
+    """Counters of one limit without a shared store, each of which grants its part.
+
+    Envoy keeps one for each of its routes, and Envoy Gateway makes one for each host name and each rule of an HTTPRoute
+    (1.8.2, local_ratelimit.go).
+
+    Args:
+        envoys: proxies.
+        host_names: of the gateway; 0: any.
+        paths: of a route by path, one rule each; 1 for every other route.
+    """
+    return envoys * max(1, host_names) * paths
 
 
 def cycle(overflow: Mapping[str, str]) -> list[str]:

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictFloat, model_validator
 
-from infra.planning.routes import DEFAULT_PATHS, GATEWAY_PATHS
+from infra.planning.routes import DEFAULT_PATHS, GATEWAY_PATHS, OWN_HEADERS, OWN_PREFIXES
+from infra.settings.gateway_limits import ClientClass, HeaderValue, Limit
 from infra.settings.values import (
     Cidr,
     DnsLabel,
@@ -30,6 +31,13 @@ def _check_path(text: str) -> str:
     return text
 
 
+def _check_header(name: str) -> str:
+    if name in OWN_HEADERS or name.startswith(OWN_PREFIXES):
+        taken = ", ".join([*OWN_HEADERS, *(f"{prefix}*" for prefix in OWN_PREFIXES)])
+        raise invalid(f"a header that clients send: the gateway takes away {taken}", "choose another name")
+    return name
+
+
 HostName = Annotated[
     str,
     AfterValidator(
@@ -39,8 +47,11 @@ HostName = Annotated[
         )
     ),
 ]
-HeaderName = Annotated[str, AfterValidator(matching(r"[a-z0-9-]{1,64}", "a header in lower case, such as x-tier"))]
-HeaderValue = Annotated[str, AfterValidator(matching(r"[A-Za-z0-9._:/-]{1,256}", "letters, digits and . _ : / -"))]
+HeaderName = Annotated[
+    str,
+    AfterValidator(matching(r"[a-z0-9-]{1,64}", "a header in lower case, such as x-tier")),
+    AfterValidator(_check_header),
+]
 RoutePrefix = Annotated[
     str,
     AfterValidator(
@@ -136,32 +147,6 @@ class AuthenticationSettings(Settings):
         return self
 
 
-class ClientClass(Settings):
-    """Clients that share limits."""
-
-    name: DnsLabel
-    """Name of the class; routes name it."""
-    clients: tuple[HeaderValue, ...] = Field(min_length=1)
-    """Names of clients: keys of the Secret with API keys, or values of the token's claim."""
-
-
-class Limit(Settings):
-    """What one class, or each client that is in none, may ask of a route."""
-
-    client_class: DnsLabel | None = None
-    """A class under gateway.classes; none: every request of the route counts."""
-    requests_per_minute: Positive | None = None
-    """Requests. Counted by each Envoy for itself unless gateway.rateLimitStore is given: see docs/gateway.md."""
-    tokens_per_minute: Positive | None = None
-    """Tokens of prompt and answer together; needs gateway.rateLimitStore."""
-
-    @model_validator(mode="after")
-    def _some_limit(self) -> Self:
-        if self.requests_per_minute is None and self.tokens_per_minute is None:
-            raise invalid("requestsPerMinute, tokensPerMinute or both", "give one, or remove the limit")
-        return self
-
-
 class RouteMatch(Settings):
     """Which requests take a route; all that is given must hold."""
 
@@ -202,6 +187,8 @@ class LongContext(Settings):
     """The model that takes them."""
     header: HeaderName = "x-context-length"
     """Header that clients set to `long`."""
+    limits: tuple[Limit, ...] = Field(default=(), max_length=8)
+    """Limits of long prompts, counted apart from those of the route; required where that has some."""
 
 
 class RouteSettings(Settings):
@@ -219,9 +206,9 @@ class RouteSettings(Settings):
     timeout_seconds: Positive | None = None
     """Longest time for a whole request. Default: the longest generation of its models and 30 s."""
     concurrent: Positive | None = None
-    """Requests at once to each backend, counted by each Envoy for itself; more get 503. Default: Envoy's 1024."""
+    """Requests at once to all backends together, counted by each Envoy for itself; more get 503. Default: 1024."""
     limits: tuple[Limit, ...] = Field(default=(), max_length=8)
-    """Limits by class."""
+    """Limits by class, of this route alone: another one to the same models has limits of its own."""
     overflow: ObjectName | None = None
     """A smaller model that takes requests which the first refuses before it begins them (429, 503, no connection)."""
     long_context: LongContext | None = None

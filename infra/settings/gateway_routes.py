@@ -65,7 +65,12 @@ def expanded(routes: Iterable[RouteSettings]) -> list[RouteSettings]:
         found.append(route.model_copy(update={"long_context": None}))
         if far:
             match = route.match.model_copy(update={"headers": {**route.match.headers, far.header: LONG}})
-            only = {"backends": (RouteBackend(model=far.model),), "overflow": None, "long_context": None}
+            only = {
+                "backends": (RouteBackend(model=far.model),),
+                "overflow": None,
+                "long_context": None,
+                "limits": far.limits,
+            }
             found.append(route.model_copy(update={"name": f"{route.name}-long", "match": match, **only}))
     return found
 

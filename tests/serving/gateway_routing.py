@@ -62,8 +62,10 @@ class _Rule:
 
 def answer(request: Request, manifests: Sequence[Manifest]) -> Answer:
     """What becomes of `request`."""
-    removed = _removed(manifests)
-    kept = {name: value for name, value in request.headers.items() if name not in removed}
+    removed, prefixes = _removed(manifests)
+    kept = {
+        name: value for name, value in request.headers.items() if name not in removed and not name.startswith(prefixes)
+    }
     request = Request(request.path, request.model, kept, request.host)
     rule = _chosen(request, manifests)
     if rule is not None and rule.by_model:
@@ -78,7 +80,11 @@ def answer(request: Request, manifests: Sequence[Manifest]) -> Answer:
 
 def _chosen(request: Request, manifests: Sequence[Manifest]) -> _Rule | None:
     found = [rule for rule in _rules(manifests, request.host) if rule.takes(request)]
-    return max(found, key=lambda rule: rule.rank, default=None)
+    best = max(found, key=lambda rule: rule.rank, default=None)
+    # Of equal ones the oldest would win, which no manifest says. The last rules of AIGatewayRoutes say all the same.
+    equal = {rule.route.name for rule in found if best and rule.rank == best.rank and rule.body}
+    assert len(equal) <= 1, equal
+    return best
 
 
 def _rules(manifests: Iterable[Manifest], host: str) -> Iterator[_Rule]:
@@ -131,10 +137,9 @@ def _model(name: str, route: Manifest, manifests: Sequence[Manifest]) -> str:
     return str(found["selector"]["app.kubernetes.io/name"])
 
 
-def _removed(manifests: Iterable[Manifest]) -> set[str]:
-    return {
-        header
-        for item in manifests
-        if item.kind == "ClientTrafficPolicy"
-        for header in item.body["spec"]["headers"]["earlyRequestHeaders"]["remove"]
-    }
+def _removed(manifests: Iterable[Manifest]) -> tuple[set[str], tuple[str, ...]]:
+    """Headers that are taken from every request first: names, and beginnings of names."""
+    (policy,) = [item for item in manifests if item.kind == "ClientTrafficPolicy"]
+    early = policy.body["spec"]["headers"]["earlyRequestHeaders"]
+    assert {item["type"] for item in early["removeOnMatch"]} == {"Prefix"}
+    return set(early["remove"]), tuple(item["value"] for item in early["removeOnMatch"])

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
+from components.serving.gateway.routes_spec import traffic_policy_spec
 from infra.conventions import ENGINE_LABEL, GATEWAY_NAMESPACE
 from infra.planning.destroy import violations
-from infra.planning.routes import CLIENT_HEADER
 from infra.settings.gateway_routes import longest_generation
 from simulator.apply import dry_run
 from simulator.client import Client
@@ -85,26 +85,18 @@ def test_no_generation_is_tried_twice(route: str) -> None:
     assert (retry["numRetries"], retry["numAttemptsPerPriority"]) == (1, 1)
 
 
-def test_limits_are_of_classes_that_the_key_names() -> None:
-    rules = named("BackendTrafficPolicy", "qwen3-32b")["rateLimit"]["local"]["rules"]
-    limits = {rule["clientSelectors"][0]["headers"][0]["value"]: rule["limit"]["requests"] for rule in rules}
-
-    # Each of two Envoys grants half.
-    assert limits == {r"^(chat\-app|assistant)$": 300, "^(nightly)$": 30}
-    assert named("SecurityPolicy", "inference")["apiKeyAuth"]["forwardClientIDHeader"] == CLIENT_HEADER
-    assert named("BackendTrafficPolicy", "economy")["circuitBreaker"]["maxParallelRequests"] == 64
-
-
-def test_tokens_are_counted_in_a_store_that_all_share() -> None:
+@pytest.mark.parametrize("concurrent", [1, 64, 4000])
+def test_as_many_requests_may_wait_for_a_connection_as_may_run(concurrent: int) -> None:
     change = raw()
-    change["gateway"]["rateLimitStore"] = "valkey.cache.svc:6379"
-    change["gateway"]["routes"][0]["limits"] = [{"clientClass": "batch", "tokensPerMinute": 9000}]
+    change["gateway"]["routes"][2]["concurrent"] = concurrent
     settings = settings_of(change)
     assert settings.gateway
-    args = gateway_args(settings, settings.gateway)
+    (route,) = [item for item in gateway_args(settings, settings.gateway)["routes"] if item["name"] == "economy"]
+    breaker = traffic_policy_spec(route, 2, shared_store=False)["circuitBreaker"]
 
-    assert args["shared_store"]
-    assert args["routes"][0]["limits"] == [{"clients": ["nightly"], "tokens_per_minute": 9000}]
+    # With none pending no connection is ever made, and every request is refused.
+    assert breaker["maxParallelRequests"] == concurrent <= breaker["maxPendingRequests"]
+    assert breaker["maxConnections"] > concurrent
 
 
 def test_the_picker_reads_the_metrics_of_the_pods_it_selects() -> None:

@@ -81,7 +81,7 @@ class RouteLimitArgs(TypedDict):
     """What some clients may ask of a route."""
 
     clients: NotRequired[list[str]]
-    """Whose requests count. Default: everybody's."""
+    """Whose requests count. Default: those of all clients that the route's other limits do not name."""
     requests_per_minute: NotRequired[int]
     """Requests."""
     tokens_per_minute: NotRequired[int]
@@ -110,7 +110,7 @@ class GatewayRouteArgs(TypedDict):
     request_seconds: int
     """Longest whole request in seconds."""
     concurrent: NotRequired[int]
-    """Requests at once to each backend from each proxy. Default: Envoy's 1024."""
+    """Requests at once to all backends together from each proxy. Default: Envoy's 1024."""
     limits: list[RouteLimitArgs]
     """Limits."""
 

@@ -7,20 +7,20 @@ from pulumi_kubernetes.core.v1 import Service
 from components.serving.gateway.args import AuthenticationArgs, GatewayRouteArgs, InferenceGatewayArgs
 from components.serving.gateway.gateway_spec import (
     API_VERSIONS,
+    AUTHORIZATION,
     GATEWAY_CLASS,
     certificate_secret,
     certificate_spec,
     client_policy_spec,
     envoy_proxy_spec,
     external_keys_spec,
+    forgotten_token_spec,
     gateway_spec,
     security_policy_spec,
 )
 from components.serving.gateway.routes_spec import (
-    REFUSED,
     ai_backend_spec,
     ai_route_spec,
-    backend_name,
     backend_spec,
     endpoints_name,
     endpoints_spec,
@@ -31,6 +31,7 @@ from components.serving.gateway.routes_spec import (
 )
 from components.serving.gateway.values import CONTROLLER
 from components.specs import Spec
+from infra.planning.routes import REFUSED_ROUTE, backend_name, counters
 
 _GATEWAY, _ENVOY, _AI = (
     "gateway.networking.k8s.io/v1",
@@ -52,6 +53,7 @@ class InferenceGateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: InferenceGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:InferenceGateway", name, {}, opts)
         self._name, self._args = name, args
+        self._tokens = "jwt" in args.get("authentication", {})
         gateway = self._gateway()
         reached = self._reached()
         parent = {
@@ -64,8 +66,8 @@ class InferenceGateway(pulumi.ComponentResource):
             self._route(route, parent, gateway, reached)
         refused = refused_paths_spec(parent, args["host_names"], args["paths"])
         if refused and any("path" not in route for route in args["routes"]):
-            answer = self._object("refused-filter", "HTTPRouteFilter", REFUSED, refused_filter_spec())
-            self._object("refused-paths", "HTTPRoute", REFUSED, refused, needs=[gateway, answer])
+            answer = self._object("refused-filter", "HTTPRouteFilter", REFUSED_ROUTE, refused_filter_spec())
+            self._object("refused-paths", "HTTPRoute", REFUSED_ROUTE, refused, needs=[gateway, answer])
         self.gateway = pulumi.Output.from_input(name)
         self.register_outputs({"gateway": self.gateway})
 
@@ -98,7 +100,13 @@ class InferenceGateway(pulumi.ComponentResource):
             spec = external_keys_spec(secret, who["external_keys"])
             made.append(self._object("api-keys", "ExternalSecret", secret, spec))
         policy = security_policy_spec(self._name, who)
-        return [self._object("authentication", "SecurityPolicy", self._name, policy, needs=made)]
+        asking: list[pulumi.Resource] = [
+            self._object("authentication", "SecurityPolicy", self._name, policy, needs=made)
+        ]
+        if self._tokens:
+            forgotten = forgotten_token_spec(self._name)
+            asking.append(self._object("tokens", "EnvoyExtensionPolicy", self._name, forgotten))
+        return asking
 
     def _reached(self) -> dict[str, pulumi.Resource]:
         """Services by whose name Envoy finds each server, by model."""
@@ -116,7 +124,8 @@ class InferenceGateway(pulumi.ComponentResource):
         self, route: GatewayRouteArgs, parent: Spec, gateway: CustomResource, reached: dict[str, pulumi.Resource]
     ) -> None:
         args, place = self._args, route["namespace"]
-        policy = traffic_policy_spec(route, args["replicas"], shared_store=args["shared_store"])
+        counting = counters(args["replicas"], len(args["host_names"]), len(args["paths"]) if "path" in route else 1)
+        policy = traffic_policy_spec(route, counting, shared_store=args["shared_store"])
         # The policy is there before the route it names: no request passes without limits and time-outs.
         needs: list[pulumi.Resource] = [
             gateway,
@@ -130,7 +139,7 @@ class InferenceGateway(pulumi.ComponentResource):
             named = backend_name(route["name"], backend["model"])
             behind = [reached[backend["model"]]] if backend["model"] in reached else []
             host = self._object(f"{named}-backend", "Backend", named, backend_spec(backend), place=place, needs=behind)
-            spec = ai_backend_spec(route["name"], backend)
+            spec = ai_backend_spec(route["name"], backend, AUTHORIZATION if self._tokens else "")
             made = self._object(f"{named}-ai-backend", "AIServiceBackend", named, spec, place=place, needs=[host])
             needs.append(made)
         spec = ai_route_spec(route, parent, args["host_names"])

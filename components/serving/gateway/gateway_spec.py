@@ -7,7 +7,7 @@ Controller 3.5 for a Service.
 from typing import TYPE_CHECKING
 
 from components.specs import Spec
-from infra.planning.routes import CLIENT_HEADER, HOP_MARGIN_SECONDS, MODEL_HEADER
+from infra.planning.routes import CLIENT_HEADER, HOP_MARGIN_SECONDS, OWN_HEADERS, OWN_PREFIXES, listener_name
 
 if TYPE_CHECKING:
     from components.serving.gateway.args import AuthenticationArgs, InferenceGatewayArgs
@@ -25,6 +25,7 @@ API_VERSIONS = {
     "ClientTrafficPolicy": _ENVOY,
     "BackendTrafficPolicy": _ENVOY,
     "SecurityPolicy": _ENVOY,
+    "EnvoyExtensionPolicy": _ENVOY,
     "HTTPRouteFilter": _ENVOY,
     "Backend": _ENVOY,
     "AIGatewayRoute": _AI,
@@ -35,8 +36,8 @@ API_VERSIONS = {
 
 GATEWAY_CLASS = "gpu-platform"
 HTTP, HTTPS = 80, 443
-# Headers that only the gateway may write. With the last one a client could choose the address that Envoy connects to.
-OWN_HEADERS = (CLIENT_HEADER, MODEL_HEADER, "x-gateway-destination-endpoint")
+# Header with the client's key or token.
+AUTHORIZATION = "authorization"
 # Prompts are buffered to read the model's name; the default, 32 KiB, would refuse them. As in the gateway's examples.
 BUFFER_LIMIT = "50Mi"
 # Time in which load balancers stop sending to an Envoy that ends: the default deregistration delay is longer than it
@@ -78,9 +79,7 @@ def gateway_spec(name: str, args: "InferenceGatewayArgs") -> Spec:
     return {
         "gatewayClassName": GATEWAY_CLASS,
         "infrastructure": {"parametersRef": {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": name}},
-        "listeners": [
-            {"name": host.replace("*", "any").replace(".", "-"), "hostname": host, **listener} for host in hosts
-        ]
+        "listeners": [{"name": listener_name(host), "hostname": host, **listener} for host in hosts]
         or [{"name": "all", **listener}],
     }
 
@@ -153,7 +152,12 @@ def client_policy_spec(name: str, args: "InferenceGatewayArgs") -> Spec:
     return {
         "targetRefs": [_target("Gateway", name)],
         "connection": {"bufferLimit": BUFFER_LIMIT},
-        "headers": {"earlyRequestHeaders": {"remove": list(OWN_HEADERS)}},
+        "headers": {
+            "earlyRequestHeaders": {
+                "remove": list(OWN_HEADERS),
+                "removeOnMatch": [{"type": "Prefix", "value": prefix} for prefix in OWN_PREFIXES],
+            }
+        },
         "path": {"escapedSlashesAction": "RejectRequest", "disableMergeSlashes": False},
         # Keeps a connection alive through the load balancer while an answer without streaming is made.
         "tcpKeepalive": {"probes": 3, "idleTime": "60s", "interval": "30s"},
@@ -191,6 +195,17 @@ def security_policy_spec(name: str, authentication: "AuthenticationArgs") -> Spe
             ]
         }
     return policy
+
+
+def forgotten_token_spec(name: str) -> Spec:
+    """`EnvoyExtensionPolicy.spec`: takes the token away once it has been read.
+
+    Envoy Gateway 1.8.2 always passes it on (internal/xds/translator/jwt.go, Forward), and a route to an InferencePool
+    changes no headers (ai-gateway 1.0.0, AIGatewayRoute), so a script does it, which Envoy runs after the filter of
+    tokens (httpfilters.go). A script that cannot be loaded makes every answer 500.
+    """
+    script = f'function envoy_on_request(handle)\n  handle:headers():remove("{AUTHORIZATION}")\nend\n'
+    return {"targetRefs": [_target("Gateway", name)], "lua": [{"type": "Inline", "inline": script}]}
 
 
 def certificate_spec(name: str, args: "InferenceGatewayArgs") -> Spec:

@@ -4,11 +4,19 @@ A route by model or header is an AIGatewayRoute, which reads the model's name fr
 HTTPRoute with exact paths. Sources: ai-gateway 1.0.0 api/v1beta1, gateway 1.8.1 api/v1alpha1, Gateway API 1.5.1.
 """
 
-import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from components.specs import Spec
-from infra.planning.routes import CLIENT_HEADER, GATEWAY_PATHS, HOP_MARGIN_SECONDS, MODEL_HEADER
+from infra.planning.routes import (
+    CLIENT_HEADER,
+    GATEWAY_PATHS,
+    HOP_MARGIN_SECONDS,
+    MODEL_HEADER,
+    REFUSED_ROUTE,
+    backend_name,
+    client_pattern,
+)
 
 if TYPE_CHECKING:
     from components.serving.gateway.args import GatewayRouteArgs, RouteBackendArgs, RouteLimitArgs
@@ -19,12 +27,8 @@ _COSTS, _TOKENS = "io.envoy.ai_gateway", "llm_total_token"
 _REFUSALS = (429, 503)
 # How soon Envoy notices that a server has left: names of pods are asked for again. Well below preStop (15 s).
 DNS_REFRESH_SECONDS = 5
-REFUSED = "refused-paths"
-
-
-def backend_name(route: str, model: str) -> str:
-    """Name of the AIServiceBackend and the Backend of a route's model."""
-    return f"{route}-{model}"
+# Connections to the backends of a route that Envoy Gateway allows by itself (BackendTrafficPolicy, circuitBreaker).
+_CONNECTIONS = 1024
 
 
 def endpoints_name(model: str) -> str:
@@ -47,11 +51,17 @@ def backend_spec(backend: "RouteBackendArgs") -> Spec:
     return {"type": "Endpoints", "endpoints": [{"fqdn": {"hostname": backend["host"], "port": backend["port"]}}]}
 
 
-def ai_backend_spec(route: str, backend: "RouteBackendArgs") -> Spec:
-    """`AIServiceBackend.spec`: it speaks the API of OpenAI."""
+def ai_backend_spec(route: str, backend: "RouteBackendArgs", hidden: str = "") -> Spec:
+    """`AIServiceBackend.spec`: it speaks the API of OpenAI.
+
+    Args:
+        hidden: a header that servers do not see. The gateway has taken it away, but overflow, a second try for Envoy,
+            would bring it back: the AI gateway restores the headers that it saw (1.0.0, headermutator).
+    """
     name = backend_name(route, backend["model"])
     reference = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": name}
-    return {"schema": {"name": "OpenAI"}, "backendRef": reference}
+    spec: Spec = {"schema": {"name": "OpenAI"}, "backendRef": reference}
+    return {**spec, "headerMutation": {"remove": [hidden]}} if hidden else spec
 
 
 def ai_route_spec(route: "GatewayRouteArgs", parent: Spec, host_names: list[str]) -> Spec:
@@ -122,7 +132,7 @@ def refused_paths_spec(parent: Spec, host_names: list[str], paths: list[str]) ->
     An exact path wins over the prefix of an AIGatewayRoute, whatever headers that has (Gateway API, precedence).
     """
     refused = [path for path in GATEWAY_PATHS if path not in paths]
-    reference = {"group": "gateway.envoyproxy.io", "kind": "HTTPRouteFilter", "name": REFUSED}
+    reference = {"group": "gateway.envoyproxy.io", "kind": "HTTPRouteFilter", "name": REFUSED_ROUTE}
     if not refused:
         return None
     spec: Spec = {
@@ -143,11 +153,11 @@ def refused_filter_spec() -> Spec:
     return {"directResponse": {"statusCode": 404, "contentType": "application/json", "body": body}}
 
 
-def traffic_policy_spec(route: "GatewayRouteArgs", envoys: int, *, shared_store: bool) -> Spec:
+def traffic_policy_spec(route: "GatewayRouteArgs", counters: int, *, shared_store: bool) -> Spec:
     """`BackendTrafficPolicy.spec`: how long, how many, and never the same generation twice.
 
     Args:
-        envoys: proxies that count for themselves where there is no shared store.
+        counters: how many count the route's requests where there is no shared store.
     """
     seconds = route["request_seconds"]
     policy: Spec = {
@@ -160,10 +170,20 @@ def traffic_policy_spec(route: "GatewayRouteArgs", envoys: int, *, shared_store:
         policy["loadBalancer"] = {"type": "LeastRequest"}
         policy["dns"] = {"dnsRefreshRate": f"{DNS_REFRESH_SECONDS}s", "respectDnsTtl": False}
     if route.get("concurrent"):
-        # What is over the limit is refused at once: it would only wait here instead of in the engine's own queue.
-        policy["circuitBreaker"] = {"maxParallelRequests": route["concurrent"], "maxPendingRequests": 0}
-    limits = _rate_limit(route["limits"], envoys, shared_store=shared_store)
+        policy["circuitBreaker"] = _breaker(route["concurrent"])
+    limits = _rate_limit(route["limits"], counters, shared_store=shared_store)
     return {**policy, "rateLimit": limits} if limits else policy
+
+
+def _breaker(concurrent: int) -> Spec:
+    """What is over the limit is refused at once: it would only wait here instead of in the engine's own queue.
+
+    A request that needs a new connection waits for it as a pending one, so as many may be pending as may run: with 0
+    every first request of a connection is refused (envoyproxy/envoy issue 20817; measured with Envoy 1.40). HTTP/1.1
+    takes a connection a request, and idle ones to servers that rest count too.
+    """
+    connections = max(_CONNECTIONS, 2 * concurrent)
+    return {"maxParallelRequests": concurrent, "maxPendingRequests": concurrent, "maxConnections": connections}
 
 
 def _retries(route: "GatewayRouteArgs") -> Spec:
@@ -177,33 +197,45 @@ def _retries(route: "GatewayRouteArgs") -> Spec:
     }
 
 
-def _rate_limit(limits: list["RouteLimitArgs"], envoys: int, *, shared_store: bool) -> Spec | None:
-    rules: list[Spec] = []
-    for limit in limits:
-        selectors = _selectors(limit)
-        if limit.get("requests_per_minute"):
-            # Each proxy alone grants its part of the whole, at least one.
-            granted = limit["requests_per_minute"] if shared_store else max(1, limit["requests_per_minute"] // envoys)
-            rules.append({**selectors, "limit": {"requests": granted, "unit": "Minute"}})
-        if limit.get("tokens_per_minute"):
-            # The answer's tokens are known when it is over: they count against the requests that come after it.
-            tokens = {"from": "Metadata", "metadata": {"namespace": _COSTS, "key": _TOKENS}}
-            cost = {"request": {"from": "Number", "number": 0}, "response": tokens}
-            rules.append(
-                {**selectors, "limit": {"requests": limit["tokens_per_minute"], "unit": "Minute"}, "cost": cost}
-            )
+def _rate_limit(limits: list["RouteLimitArgs"], counters: int, *, shared_store: bool) -> Spec | None:
+    rules = [rule for limit in limits for rule in _rules(limit, limits, counters, shared_store=shared_store)]
     if not rules:
         return None
-    return {"global": {"rules": rules}} if shared_store else {"local": {"rules": rules}}
+    return {"global" if shared_store else "local": {"rules": rules}}
 
 
-def _selectors(limit: "RouteLimitArgs") -> Spec:
-    clients = limit.get("clients", [])
-    if not clients:
-        return {}
-    pattern = "|".join(re.escape(client) for client in clients)
-    header = {"type": "RegularExpression", "name": CLIENT_HEADER, "value": f"^({pattern})$"}
-    return {"clientSelectors": [{"headers": [header]}]}
+def _rules(
+    limit: "RouteLimitArgs", limits: list["RouteLimitArgs"], counters: int, *, shared_store: bool
+) -> Iterator[Spec]:
+    """One limit as Envoy Gateway counts it: in one counter, or in parts by many."""
+    selectors = _selectors(limit, limits, shared_store=shared_store)
+    # Without `shared` each rule and host name of the route would grant the whole number for itself (ratelimit.go).
+    common: Spec = {**selectors, **({"shared": True} if shared_store else {})}
+    if limit.get("requests_per_minute"):
+        granted = limit["requests_per_minute"] // (1 if shared_store else counters)
+        yield {**common, "limit": {"requests": granted, "unit": "Minute"}}
+    if limit.get("tokens_per_minute"):
+        # The answer's tokens are known when it is over: they count against the requests that come after it.
+        tokens = {"from": "Metadata", "metadata": {"namespace": _COSTS, "key": _TOKENS}}
+        cost = {"request": {"from": "Number", "number": 0}, "response": tokens}
+        yield {**common, "limit": {"requests": limit["tokens_per_minute"], "unit": "Minute"}, "cost": cost}
+
+
+def _selectors(limit: "RouteLimitArgs", limits: list["RouteLimitArgs"], *, shared_store: bool) -> Spec:
+    """Whose requests count: those of the limit's clients, or of all that the route's other limits do not name.
+
+    A local rule without selectors counts what no other rule counts; a global one would count everybody (Envoy Gateway
+    1.8.2, backendtrafficpolicy.go), so it says whom it leaves out. Headers of one selector must all hold.
+    """
+    if "clients" in limit:
+        return {"clientSelectors": [{"headers": [_header(limit["clients"])]}]}
+    others = [{**_header(other["clients"]), "invert": True} for other in limits if "clients" in other]
+    return {"clientSelectors": [{"headers": others}]} if others and shared_store else {}
+
+
+def _header(clients: list[str]) -> Spec:
+    """Envoy compares the whole name of the client with the expression."""
+    return {"type": "RegularExpression", "name": CLIENT_HEADER, "value": client_pattern(clients)}
 
 
 _POOL = {"group": "inference.networking.k8s.io", "kind": "InferencePool"}

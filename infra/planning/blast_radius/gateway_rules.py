@@ -37,6 +37,7 @@ GATEWAY_RULES: Table = {
     f"{_PROXY}HTTPRouteFilter": _ROUTES,
     f"{_PROXY}BackendTrafficPolicy": _POLICIES,
     f"{_PROXY}ClientTrafficPolicy": _POLICIES,
+    f"{_PROXY}EnvoyExtensionPolicy": _POLICIES,
     f"{_PROXY}SecurityPolicy": _POLICIES,
     f"{_PROXY}EnvoyProxy": object_rules(
         Rule(

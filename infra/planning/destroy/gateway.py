@@ -42,7 +42,8 @@ def _gateways(found: Found) -> Iterator[Requirement]:
         found.releases("aws-load-balancer-controller"),
         "its load balancer is let go of while somebody can",
     )
-    beside = found.objects("GatewayClass", "EnvoyProxy", "ClientTrafficPolicy", "SecurityPolicy", "Certificate")
+    policies = ("ClientTrafficPolicy", "EnvoyExtensionPolicy", "SecurityPolicy")
+    beside = found.objects("GatewayClass", "EnvoyProxy", *policies, "Certificate")
     yield from ordered(gateways, beside, "while it listens it asks for keys, over TLS")
     for policy in found.objects("SecurityPolicy"):
         keys = [item for item in found.objects("ExternalSecret") if metadata(item, "name") in _names(policy)]

@@ -26,17 +26,23 @@ from infra.settings.values import did_you_mean
 
 
 def nothing_public_without_a_key(draft: Draft) -> Iterator[Problem]:
-    """A public route has authentication and TLS; a production route has TLS."""
+    """Keys for what is public, in production or shared by tenants; TLS for what is public or in production."""
     gateway = draft.gateway
     if gateway is None:
         return
     public = gateway.scheme == "internet-facing"
-    if public and gateway.authentication is None:
+    shared = [tenant.name for _, tenant in draft.tenants]
+    if gateway.authentication is None and (public or draft.stage == "production" or shared):
+        why = "whoever finds the address" if public else "whoever reaches the VPC"
         yield Problem(
-            "gateway.scheme",
-            '"internet-facing" without authentication',
-            "authentication with apiKeys or jwt: whoever finds the address could use every GPU behind it",
-            "add authentication, or write scheme: internal",
+            "gateway.scheme" if public else "gateway.authentication",
+            '"internet-facing" without authentication'
+            if public
+            else "none, " + ("in production" if draft.stage == "production" else f"with tenants: {', '.join(shared)}"),
+            f"authentication with apiKeys or jwt: {why} could use every GPU behind it",
+            "add authentication, or write scheme: internal"
+            if public and draft.stage != "production" and not shared
+            else "add authentication",
         )
     if gateway.tls is None and (public or draft.stage == "production"):
         yield Problem(
@@ -102,22 +108,6 @@ def weights_make_a_whole(draft: Draft) -> Iterator[Problem]:
             yield Problem(
                 f"gateway.routes[{index}].backends", ", ".join(names), "each model once", "add up the weights of one"
             )
-
-
-def routes_apart(draft: Draft) -> Iterator[Problem]:
-    """No two routes have a name or a match in common: which of them would win is not ours to say."""
-    seen: dict[object, int] = {}
-    for index, route in _routes(draft):
-        match = (route.match.model, route.match.path, tuple(sorted(route.match.headers.items())))
-        for what, key in (("name", route.name), ("match", match)):
-            first = seen.setdefault((what, key), index)
-            if first != index:
-                yield Problem(
-                    f"gateway.routes[{index}].{what}",
-                    f"the {what} of gateway.routes[{first}]",
-                    f"a {what} of its own",
-                    "rename one" if what == "name" else "add a header to one, or make them one route with weights",
-                )
 
 
 def generations_fit_time_outs(draft: Draft) -> Iterator[Problem]:
@@ -190,31 +180,6 @@ def paths_lead_to_one_model(draft: Draft) -> Iterator[Problem]:
                 " path does not rewrite it",
                 "match a model or a header, or keep one backend",
             )
-
-
-def limits_can_be_counted(draft: Draft) -> Iterator[Problem]:
-    """Tokens are counted after the answer, by all Envoys together, from what the gateway reads of the body."""
-    if draft.gateway is None:
-        return
-    for index, route in _routes(draft):
-        for position, limit in enumerate(route.limits):
-            if limit.tokens_per_minute is None:
-                continue
-            place = f"gateway.routes[{index}].limits[{position}].tokensPerMinute"
-            if draft.gateway.rate_limit_store is None:
-                yield Problem(
-                    place,
-                    f"{limit.tokens_per_minute} without a store",
-                    "gateway.rateLimitStore: Envoy counts tokens only in a Redis that all of them share",
-                    "give rateLimitStore, or limit requestsPerMinute and concurrent",
-                )
-            if route.match.path:
-                yield Problem(
-                    place,
-                    f"{limit.tokens_per_minute} on a route by path",
-                    "a route by model or header: one by path does not read the body",
-                    "match a model or a header, or limit requestsPerMinute",
-                )
 
 
 def overflow_ends(draft: Draft) -> Iterator[Problem]:
