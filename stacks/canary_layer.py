@@ -63,6 +63,7 @@ def canary_rollout_args(
         "ttft_ratio": canary.limits.ttft_ratio,
         "tpot_ratio": canary.limits.tpot_ratio,
         "error_delta": canary.limits.error_delta,
+        "abort_delta": canary.limits.abort_delta,
         "image": DOWNLOAD_IMAGE,
         "on_cpu_pool": settings.cpu_pool is not None,
         "wait": canary.wait,

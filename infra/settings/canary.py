@@ -34,12 +34,16 @@ class CanaryLimits(Settings):
     """How much worse than the stable version it may be in any step."""
 
     ttft_ratio: Ratio = 1.2
-    """Largest p95 of the time to first token, as a multiple of the stable version's. An estimate; buckets of vLLM lie
-    a factor 1.3 to 5 apart, so a smaller one is interpolation."""
+    """Largest p95 of the time to first token, and largest mean, as a multiple of the stable version's. An estimate;
+    buckets of vLLM lie a factor 1.3 to 5 apart: docs/canary.md says what they cannot show."""
     tpot_ratio: Ratio = 1.2
-    """Largest p99 of the time per output token, as a multiple of the stable version's. An estimate."""
+    """Largest p99 of the time per output token, and largest mean, as a multiple of the stable version's. An
+    estimate."""
     error_delta: Annotated[StrictFloat, Field(ge=0, le=1)] = 0.01
     """Largest share of failed requests beyond the stable version's, between 0 and 1. An estimate."""
+    abort_delta: Annotated[StrictFloat, Field(ge=0, le=1)] = 0.05
+    """Largest share of aborted requests beyond the stable version's: clients that gave up, mostly. An estimate; one
+    client that goes away takes all its requests along, so it is wider."""
 
 
 class QualityCheck(Settings):

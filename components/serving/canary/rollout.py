@@ -76,11 +76,13 @@ class CanaryRolloutArgs(TypedDict):
     max_wait_seconds: int
     """Longest time of a step in seconds; then it is rolled back."""
     ttft_ratio: float
-    """Largest p95 of the time to first token, as a multiple of the stable version's."""
+    """Largest p95 of the time to first token, and largest mean, as a multiple of the stable version's."""
     tpot_ratio: float
-    """Largest p99 of the time per output token, as a multiple of the stable version's."""
+    """Largest p99 of the time per output token, and largest mean, as a multiple of the stable version's."""
     error_delta: float
     """Largest share of failed requests beyond the stable version's, between 0 and 1."""
+    abort_delta: float
+    """Largest share of aborted requests beyond the stable version's, between 0 and 1."""
     image: str
     """Image with Python 3.11 or newer for the script; it needs nothing else."""
     on_cpu_pool: bool
