@@ -31,6 +31,7 @@ __all__ = [
     "gross_fault",
     "judge",
     "judge_before",
+    "nearest_steps",
     "reading",
     "weights",
     "window",
@@ -47,6 +48,7 @@ TTFT_QUANTILE, TPOT_QUANTILE = 0.95, 0.99
 LEVEL = 0.001
 # A window of the stable version with less than this part of the canary's load says nothing of its latency.
 _LEAST_LOAD = 0.8
+_LARGEST_FIRST_STEP = 50
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,13 @@ def faults_of_steps(steps: Iterable[int]) -> str:
         return "each step lies between 1 and 100"
     if sorted(set(found)) != found:
         return "each step is larger than the one before"
-    if found[0] > 50:
-        return "the first step is at most 50: the stable version must have requests to be compared with"
+    if found[0] > _LARGEST_FIRST_STEP:
+        return f"the first step is at most {_LARGEST_FIRST_STEP}: the stable version needs requests to be compared with"
     return ""
+
+
+def nearest_steps(steps: Iterable[int]) -> list[int]:
+    """Steps without fault that are near to these: in order, each once, between 1 and 100, with one at the beginning
+    that leaves the stable version requests."""
+    found = sorted({min(100, max(1, step)) for step in steps}) or [10, 25, 50, 100]
+    return found if found[0] <= _LARGEST_FIRST_STEP else [_LARGEST_FIRST_STEP, *found]

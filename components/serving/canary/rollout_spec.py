@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SCRIPTS_PATH = "/scripts"
 PLAN_NAME = "rollout.json"
-COMPONENT = "canary-rollout"
+COMPONENT, CHECK_COMPONENT = "canary-rollout", "canary-check"
 # In the cluster as in this repository, so that imports are the same.
 FILES = {
     **{
@@ -85,6 +85,11 @@ def object_labels(name: str) -> dict[str, str]:
         "app.kubernetes.io/component": COMPONENT,
         "app.kubernetes.io/part-of": "gpu-platform",
     }
+
+
+def check_labels(name: str) -> dict[str, str]:
+    """Labels of its quality check, which asks no API server."""
+    return {**object_labels(name), "app.kubernetes.io/component": CHECK_COMPONENT}
 
 
 def check_names(called: str, args: "CanaryRolloutArgs") -> dict[int, str]:
@@ -179,7 +184,7 @@ def check_job_spec(called: str, step: int, args: "CanaryRolloutArgs") -> Spec:
         "activeDeadlineSeconds": args["check_seconds"],
         "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]},
         "template": {
-            "metadata": {"labels": object_labels(called)},
+            "metadata": {"labels": check_labels(called)},
             "spec": {
                 "restartPolicy": "Never",
                 "automountServiceAccountToken": False,
@@ -189,53 +194,6 @@ def check_job_spec(called: str, step: int, args: "CanaryRolloutArgs") -> Spec:
                 "containers": [container],
             },
         },
-    }
-
-
-def split_rules(args: "CanaryRolloutArgs") -> Spec:
-    """`Role.rules` where the traffic is split: the named objects and nothing else of their kind, and events on them."""
-    rules: Spec = [
-        {
-            "apiGroups": [split["group"]],
-            "resources": [split["plural"]],
-            "resourceNames": [split["name"]],
-            "verbs": ["get", "patch"],
-        }
-        for split in args["splits"]
-    ]
-    return [*rules, {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]
-
-
-def server_rules(called: str, args: "CanaryRolloutArgs") -> Spec:
-    """`Role.rules` where the servers are: their addresses, and the checks that may be let go."""
-    rules: Spec = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
-    jobs = sorted(check_names(called, args).values())
-    if jobs:
-        rules.append({"apiGroups": ["batch"], "resources": ["jobs"], "resourceNames": jobs, "verbs": ["get", "patch"]})
-    return rules
-
-
-def role_reference(role: str) -> Spec:
-    """`RoleBinding.roleRef`."""
-    return {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
-
-
-def role_subjects(called: str, namespace: str) -> Spec:
-    """`RoleBinding.subjects`: the rollout's own account."""
-    return [{"kind": "ServiceAccount", "name": called, "namespace": namespace}]
-
-
-def network_policy_spec(called: str, server: str, args: "CanaryRolloutArgs") -> Spec:
-    """`NetworkPolicy.spec`: the rollout and its check may reach one version's servers, beside whoever else may."""
-    return {
-        "podSelector": {"matchLabels": selector_labels(server)},
-        "policyTypes": ["Ingress"],
-        "ingress": [
-            {
-                "from": [{"podSelector": {"matchLabels": object_labels(called)}}],
-                "ports": [{"protocol": "TCP", "port": args["port"]}],
-            }
-        ],
     }
 
 
