@@ -7,8 +7,8 @@ A canary is rolled back on evidence: each comparison has a level, the chance tha
 that are the same (`canary_statistics`). It is made once, at the end of a step; what is looked at meanwhile is judged
 at that level divided by the number of looks. What can be neither shown nor excluded is told as undecided.
 
-Latency depends on load. So the canary is compared with the window of the stable version whose load per server is
-nearest to its own: that of the same time, or that before the canary had any traffic, when the stable version had all.
+Latency depends on load. So the canary is compared with a window in which the stable version had about as many requests
+per server, or more: that of the same time, else the one with the most, mostly before the canary had any traffic.
 """
 
 from collections.abc import Iterable, Sequence
@@ -88,7 +88,7 @@ def gross_fault(canary: Window, stables: Sequence[Window], limits: Limits) -> st
     """What is so bad that nobody waits for the end of the step; empty when nothing is.
 
     Args:
-        stables: windows of the stable version: of the same time, and of the time before the canary.
+        stables: windows of the stable version: of the same time, and of the time in which it had the most load.
     """
     return _requests_that_ended_badly(canary, _judged(stables, limits) or stables, limits, LEVEL / limits.looks)[0]
 
@@ -104,7 +104,7 @@ def judge(seconds: float, canary: Window, stables: Sequence[Window], limits: Lim
 
     Args:
         seconds: length of the canary's window.
-        stables: windows of the stable version: of the same time, and of the time before the canary.
+        stables: windows of the stable version: of the same time, and of the time in which it had the most load.
     """
     fault = gross_fault(canary, stables, limits)
     if fault:
@@ -147,11 +147,12 @@ def _missing(seconds: float, windows: Iterable[tuple[str, Window]], limits: Limi
 
 
 def _like_loaded(canary: Window, stables: Sequence[Window]) -> tuple[Window, bool]:
-    """The stable window to compare with, and whether its load per server is near enough to the canary's or above."""
+    """The stable window to compare with, and whether its load per server is near enough to the canary's or above.
+
+    The one of the same time comes first: it had the same prompts.
+    """
     near = [found for found in stables if found.load >= _LEAST_LOAD * canary.load]
-    if near:
-        return min(near, key=lambda found: abs(found.load - canary.load)), True
-    return max(stables, key=lambda found: found.load), False
+    return (near[0], True) if near else (max(stables, key=lambda found: found.load), False)
 
 
 def _requests_that_ended_badly(
