@@ -9,8 +9,9 @@ import pulumi
 from infra.catalog.engines import engine
 from infra.conventions import GATEWAY_NAMESPACE
 from infra.settings import ModelSettings, PlatformSettings
-from infra.settings.canary import SUFFIX, CanarySettings, differences, splits
+from infra.settings.canary import CanarySettings, canary_of, differences, splits
 from infra.versions import DOWNLOAD_IMAGE
+from stacks.gateway_layer import route_namespace
 
 if TYPE_CHECKING:  # imported where it is used: most environments have no canary
     from components.serving.canary.rollout import CanaryRolloutArgs, TrafficSplitArgs
@@ -33,7 +34,7 @@ def deploy_canaries(
             continue
         from components.serving.canary.rollout import CanaryRollout
 
-        both = [servers[name] for name in (model.name, model.name + SUFFIX) if name in servers]
+        both = [servers[name] for name in (model.name, canary_of(model).name) if name in servers]
         options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*both, *ways_in])
         args = canary_rollout_args(model, model.canary, cluster.settings)
         made.append(CanaryRollout(f"{model.name}-rollout", args, options))
@@ -45,12 +46,15 @@ def canary_rollout_args(
 ) -> "CanaryRolloutArgs":
     """The component's arguments for one model with a canary."""
     facts = engine(model.engine)
-    stable = {name: getattr(model, name) for name in ("image", "model", "revision", "weights", "max_model_len")}
+    # Defaults are left out: a setting that a release of this program adds makes no other version.
+    stable = model.model_dump(mode="json", exclude_defaults=True, exclude={"canary", "expose"})
     args: CanaryRolloutArgs = {
         "namespace": model.namespace,
+        # A tenant may start pods as any account of its namespace, and this one may change a route of the gateway.
+        "home": model.namespace if model.kserve else GATEWAY_NAMESPACE,
         "version": json.dumps([stable, differences(canary)], sort_keys=True),
         "stable": model.name,
-        "canary": model.name + SUFFIX,
+        "canary": canary_of(model).name,
         "canary_servers": canary.replicas or model.replicas,
         "engine": model.engine,
         "port": facts.metrics_port,
@@ -63,6 +67,7 @@ def canary_rollout_args(
         "ttft_ratio": canary.limits.ttft_ratio,
         "tpot_ratio": canary.limits.tpot_ratio,
         "error_delta": canary.limits.error_delta,
+        "abort_delta": canary.limits.abort_delta,
         "image": DOWNLOAD_IMAGE,
         "on_cpu_pool": settings.cpu_pool is not None,
         "wait": canary.wait,
@@ -96,16 +101,17 @@ def _splits(model: ModelSettings, settings: PlatformSettings) -> "list[TrafficSp
     from components.serving.gateway.gateway_spec import API_VERSIONS
     from infra.planning.routes import backend_name
 
+    models = {item.name: item for item in settings.models}
     group, version = API_VERSIONS["AIGatewayRoute"].split("/")
     return [
         {
             "group": group,
             "version": version,
             "plural": "aigatewayroutes",
-            "namespace": GATEWAY_NAMESPACE,  # a route with two backends has no InferencePool
+            "namespace": route_namespace(route, models),
             "name": route.name,
             "stable_backend": backend_name(route.name, model.name),
-            "canary_backend": backend_name(route.name, model.name + SUFFIX),
+            "canary_backend": backend_name(route.name, canary_of(model).name),
         }
         for route in (settings.gateway.routes if settings.gateway else ())
         if splits(route, model.name)

@@ -9,6 +9,7 @@ from infra.catalog.engines import engine
 from infra.conventions import GATEWAY_NAME, GATEWAY_NAMESPACE
 from infra.planning.routes import Patience
 from infra.settings import ModelSettings, PlatformSettings
+from infra.settings.canary import without_canaries
 from infra.settings.gateway import AuthenticationSettings, GatewaySettings, RouteSettings, TlsSettings
 from infra.settings.gateway_routes import (
     expanded,
@@ -207,8 +208,7 @@ def _route(route: RouteSettings, gateway: GatewaySettings, models: Mapping[str, 
         backends.append(_backend(models[route.overflow], 100, 1))
     args: GatewayRouteArgs = {
         "name": route.name,
-        # An AIGatewayRoute finds InferencePools in its own namespace only (ai-gateway 1.0.0, ai_gateway_route.go).
-        "namespace": first.namespace if picked or route.match.path else GATEWAY_NAMESPACE,
+        "namespace": route_namespace(route, models),
         "headers": dict(route.match.headers),
         "backends": backends,
         "request_seconds": patience_of(route, models).request_seconds,
@@ -229,11 +229,17 @@ def _route(route: RouteSettings, gateway: GatewaySettings, models: Mapping[str, 
         args["path"] = route.match.path
     if route.concurrent:
         args["concurrent"] = route.concurrent
-    if not route.match.path and any(models[item.model].canary for item in route.backends):
-        args["weights_moved"] = True
     if picked:
         args["pool"] = f"{first.name}-inference-pool" if has_own_scheduler(first) else first.name
     return args
+
+
+def route_namespace(route: RouteSettings, models: Mapping[str, ModelSettings]) -> str:
+    """Where a route is: an AIGatewayRoute finds InferencePools in its own namespace only (ai-gateway 1.0.0,
+    ai_gateway_route.go). A canary changes nothing of it: the route stays the same object with and without one."""
+    first = models[route.backends[0].model]
+    at_model = route.match.path or picks(without_canaries(route, models), first)
+    return first.namespace if at_model else GATEWAY_NAMESPACE
 
 
 def _backend(model: ModelSettings, weight: int, priority: int) -> "RouteBackendArgs":

@@ -19,7 +19,7 @@ _SHOWN = 12
 _NAME_LABEL, _PART_LABEL = "app.kubernetes.io/name", "app.kubernetes.io/part-of"
 _COMPONENT_LABEL = "app.kubernetes.io/component"
 # What this program runs in a namespace of its own for a while, and nobody else waits for.
-_ERRANDS = frozenset({"model-download", "canary-rollout"})
+_ERRANDS = frozenset({"model-download", "canary-rollout", "canary-check"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """A second version of a model that takes over the traffic step by step, or gives it back."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, StrictFloat
+from pydantic import AfterValidator, Field, StrictFloat, StrictInt
 
-from infra.planning.canary import FEWEST_REQUESTS, faults_of_steps
+from infra.planning.canary import FEWEST_REQUESTS, faults_of_steps, nearest_steps
 from infra.settings.gateway import RouteSettings
 from infra.settings.values import Flag, ObjectName, Positive, Settings, invalid
 
@@ -12,7 +15,12 @@ if TYPE_CHECKING:
     from infra.settings.models import ModelSettings
     from infra.settings.schema import PlatformSettings
 
-SUFFIX = "-canary"
+SUFFIX = "-canary-"
+_HASH_LENGTH = 5
+# What a canary's name has more than its model's.
+NAME_MORE = len(SUFFIX) + _HASH_LENGTH
+# Who it is and how many there are: no part of what its servers are told.
+_NO_DIFFERENCE = {"name", "canary", "expose", "replicas"}
 
 Ratio = Annotated[StrictFloat, Field(ge=1, allow_inf_nan=False)]
 
@@ -20,7 +28,7 @@ Ratio = Annotated[StrictFloat, Field(ge=1, allow_inf_nan=False)]
 def _check_steps(steps: tuple[int, ...]) -> tuple[int, ...]:
     fault = faults_of_steps(steps)
     if fault:
-        raise invalid(f"shares in percent, such as [10, 25, 50, 100]: {fault}", "write them in that order")
+        raise invalid(f"shares in percent, such as [10, 25, 50, 100]: {fault}", f"write {nearest_steps(steps)}")
     return steps
 
 
@@ -34,12 +42,16 @@ class CanaryLimits(Settings):
     """How much worse than the stable version it may be in any step."""
 
     ttft_ratio: Ratio = 1.2
-    """Largest p95 of the time to first token, as a multiple of the stable version's. An estimate; buckets of vLLM lie
-    a factor 1.3 to 5 apart, so a smaller one is interpolation."""
+    """Largest p95 of the time to first token, and largest mean, as a multiple of the stable version's. An estimate;
+    buckets of vLLM lie a factor 1.3 to 5 apart: docs/canary.md says what they cannot show."""
     tpot_ratio: Ratio = 1.2
-    """Largest p99 of the time per output token, as a multiple of the stable version's. An estimate."""
+    """Largest p99 of the time per output token, and largest mean, as a multiple of the stable version's. An
+    estimate."""
     error_delta: Annotated[StrictFloat, Field(ge=0, le=1)] = 0.01
     """Largest share of failed requests beyond the stable version's, between 0 and 1. An estimate."""
+    abort_delta: Annotated[StrictFloat, Field(ge=0, le=1)] = 0.05
+    """Largest share of aborted requests beyond the stable version's: clients that gave up, mostly. An estimate; one
+    client that goes away takes all its requests along, so it is wider."""
 
 
 class QualityCheck(Settings):
@@ -75,7 +87,7 @@ class CanarySettings(Settings):
     """Share of the GPU memory for everything the engine does."""
     replicas: Positive | None = None
     """Servers. Default: as many as the stable version has, which 100 % of the traffic needs."""
-    steps: Annotated[tuple[Positive, ...], AfterValidator(_check_steps)] = (10, 25, 50, 100)
+    steps: Annotated[tuple[StrictInt, ...], AfterValidator(_check_steps)] = (10, 25, 50, 100)
     """Shares of the traffic in percent, one after the other."""
     bake_seconds: Positive = 600
     """Shortest time of a step. An estimate: ten minutes show a queue that grows."""
@@ -122,8 +134,15 @@ def canary_of(model: "ModelSettings") -> "ModelSettings":
     changes = differences(model.canary)
     if "model" in changes:  # what was said of another checkpoint
         changes = {"revision": None, "checkpoint_gib": None, "shape_of": None, **changes}
-    own = {"name": model.name + SUFFIX, "canary": None, "expose": None}
-    return model.model_copy(update={**changes, **own})
+    twin = model.model_copy(update={**changes, "canary": None, "expose": None})
+    return twin.model_copy(update={"name": model.name + SUFFIX + _hash_of(twin)})
+
+
+def _hash_of(canary: "ModelSettings") -> str:
+    """Of all that its servers are told. Other settings are other servers with another name: they never come up under a
+    share of the traffic that was granted to the ones before."""
+    told = canary.model_dump(mode="json", exclude_defaults=True, exclude=_NO_DIFFERENCE)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:_HASH_LENGTH]
 
 
 def with_canaries(settings: "PlatformSettings") -> "PlatformSettings":
@@ -144,8 +163,8 @@ def with_canaries(settings: "PlatformSettings") -> "PlatformSettings":
             models += [model, canary_of(model)]
     changes: dict[str, Any] = {"models": tuple(models)}
     if settings.gateway is not None:
-        names = {model.name for model in settings.models if model.canary and model.kserve is None}
-        routes = tuple(_with_backends(route, names) for route in settings.gateway.routes)
+        canaries = {item.name: canary_of(item).name for item in settings.models if item.canary and not item.kserve}
+        routes = tuple(_with_backends(route, canaries) for route in settings.gateway.routes)
         changes["gateway"] = settings.gateway.model_copy(update={"routes": routes})
     return settings.model_copy(update=changes)
 
@@ -159,17 +178,22 @@ def splits(route: RouteSettings, model: str) -> bool:
     return route.match.path is None and any(backend.model == model for backend in route.backends)
 
 
-def _with_backends(route: RouteSettings, names: set[str]) -> RouteSettings:
+def _with_backends(route: RouteSettings, canaries: Mapping[str, str]) -> RouteSettings:
     """The route with a backend without traffic for each canary of those it splits.
 
-    It is another object than the one without: what it says of weights at its creation is never said again, so an
-    update of the stack does not take back what the rollout has moved. While both are there, the older one is used.
+    Args:
+        canaries: name of the canary by its model's.
     """
-    if not any(splits(route, name) for name in names):
-        return route
     backends = []
     for backend in route.backends:
         backends.append(backend)
-        if backend.model in names and splits(route, backend.model):
-            backends.append(backend.model_copy(update={"model": backend.model + SUFFIX, "weight": 0}))
-    return route.model_copy(update={"name": route.name + SUFFIX, "backends": tuple(backends)})
+        if backend.model in canaries and splits(route, backend.model):
+            backends.append(backend.model_copy(update={"model": canaries[backend.model], "weight": 0}))
+    return route.model_copy(update={"backends": tuple(backends)})
+
+
+def without_canaries(route: RouteSettings, models: Mapping[str, "ModelSettings"]) -> RouteSettings:
+    """The route as the settings wrote it, before `with_canaries`."""
+    found = (models[backend.model] for backend in route.backends)
+    canaries = {canary_of(model).name for model in found if model.canary and model.kserve is None}
+    return route.model_copy(update={"backends": tuple(item for item in route.backends if item.model not in canaries)})

@@ -64,6 +64,8 @@ def shown(value: object) -> str:
         text = str(value).lower()
     elif isinstance(value, dict):
         text = "a mapping with " + (", ".join(map(str, value)) or "nothing in it")
+    elif isinstance(value, list | tuple) and value and all(type(item) is int for item in value):
+        text = f"[{', '.join(map(_number_text, value))}]"
     elif isinstance(value, list | tuple):
         text = f"a list of {len(value)}"
     else:

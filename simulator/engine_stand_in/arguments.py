@@ -26,6 +26,8 @@ class StandIn:
         max_queued_requests, max_queued_tokens: admission limits; None is none.
         load_seconds: time in which connections are refused.
         ttft_seconds, tpot_seconds: time to the first token, and for each further one.
+        knee_sequences, knee_slope: of more running sequences than that each makes every token take so many times
+            `tpot_seconds` longer; 0 is no limit.
         tokens: tokens of an answer whose request does not say `max_tokens`.
         slow_share, slow_factor: that share of requests takes so many times `tpot_seconds` a token.
         error_rate: share of requests that end in an error.
@@ -43,6 +45,8 @@ class StandIn:
     load_seconds: float = 0.0
     ttft_seconds: float = 0.02
     tpot_seconds: float = 0.005
+    knee_sequences: int = 0
+    knee_slope: float = 0.0
     tokens: int = 16
     slow_share: float = 0.0
     slow_factor: float = 1.0
@@ -91,7 +95,7 @@ def parse(words: Sequence[str], table: FlagTable) -> StandIn:
     wrong = sorted(set(own) - set(StandIn.__dataclass_fields__))
     if wrong:
         raise ValueError(f"the stand-in has no option {_OWN}{wrong[0].replace('_', '-')}")
-    kinds = {"port": int, "port_file": str, "tokens": int, "seed": int}
+    kinds = {"port": int, "port_file": str, "tokens": int, "seed": int, "knee_sequences": int}
     values = {name: kinds.get(name, float)(value) for name, value in own.items()}
     scale = float(own.get("time_scale", 1))
     return StandIn(

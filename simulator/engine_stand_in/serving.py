@@ -134,7 +134,7 @@ class Engine:
             if request.generated >= request.max_tokens:
                 request.reason = "length"
                 break
-            last, due = now, due + tpot
+            last, due = now, due + tpot * self._crowding()
             if not await _comes(due, request):
                 request.reason = "abort"
                 break
@@ -143,6 +143,11 @@ class Engine:
         self.metrics.observe("request_decode_time", now - first)
         if request.generated > 1:
             self.metrics.observe("request_time_per_output_token", (now - first) / (request.generated - 1))
+
+    def _crowding(self) -> float:
+        """How many times as long a token takes as in a small batch: memory is read once for all, arithmetic is not."""
+        knee = self.options.knee_sequences
+        return 1 + self.options.knee_slope * max(0, self._running - knee) if knee else 1.0
 
     def _finish(self, request: Request, began: float) -> None:
         now = time.monotonic()

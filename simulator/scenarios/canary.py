@@ -20,19 +20,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infra.errors import PlatformError
 from infra.plan.manifests import Manifest
 from simulator.client import Client, Json
 from simulator.engine_stand_in.running import stand_in
 from simulator.scenarios.observing import Observations
 from simulator.throwaway import Throwaway
 
-NAMESPACE, STABLE, CANARY = "models", "qwen3-8b", "qwen3-8b-canary"
-ROUTE = "/apis/aigateway.envoyproxy.io/v1beta1/namespaces/gateway/aigatewayroutes/chat-canary"
-JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
-STATE_ANNOTATION = "gpu-platform/canary"
+NAMESPACE, HOME, STABLE, CANARY = "models", "gateway", "qwen3-8b", "qwen3-8b-canary-"
+ROUTE = f"/apis/aigateway.envoyproxy.io/v1beta1/namespaces/{NAMESPACE}/aigatewayroutes/chat"
+JOBS = f"/apis/batch/v1/namespaces/{HOME}/jobs"
+STATE_ANNOTATION = f"gpu-platform/canary-{STABLE}"
 SECONDS = 90.0
-# Both versions: 4 ms to the first token and 12 ms for each of three more.
-_SPEED = ("--stand-in-ttft-seconds=0.004", "--stand-in-tpot-seconds=0.012")
+# Both versions: 4 ms to the first token and 12 ms for each of three more, whatever the load.
+STEADY = ("--stand-in-ttft-seconds=0.004", "--stand-in-tpot-seconds=0.012")
+# 1.5 ms a token for up to six requests at once, and 20 ms for all twelve: thirteen times as long.
+BY_LOAD = (
+    "--stand-in-ttft-seconds=0.004",
+    "--stand-in-tpot-seconds=0.0015",
+    "--stand-in-knee-sequences=6",
+    "--stand-in-knee-slope=2",
+)
 _TOKENS, _SENDERS = 4, 12
 
 
@@ -62,7 +70,7 @@ def shares(route: Json) -> dict[str, int]:
 def share_of_canary(client: Client) -> int:
     """Share of the traffic that the route gives to the canary, in percent."""
     weights = shares(client.get(ROUTE))
-    return round(100 * weights[f"chat-canary-{CANARY}"] / sum(weights.values()))
+    return round(100 * sum(weight for name, weight in weights.items() if CANARY in name) / sum(weights.values()))
 
 
 @dataclass(slots=True)
@@ -70,12 +78,14 @@ class Traffic:
     """Requests to both versions by the weights of the route, until it is stopped.
 
     Attributes:
-        addresses: host and port by name of the server.
+        addresses: host and port of `STABLE` and `CANARY`.
+        models: names that they answer to; a gateway writes them into the requests.
         weights: as last read.
-        sent: requests that were answered, by name of the server.
+        sent: requests that were answered, by the same names.
     """
 
     addresses: Mapping[str, str]
+    models: Mapping[str, str]
     weights: dict[str, int]
     sent: dict[str, int] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -90,11 +100,11 @@ class Traffic:
         while not self.stop.is_set():
             weights = self.weights
             (backend,) = chance.choices(list(weights), list(weights.values()))
-            server = CANARY if backend.endswith(CANARY) else STABLE
+            server = CANARY if CANARY in backend else STABLE
             if server not in connections:
                 host, port = self.addresses[server].split(":")
                 connections[server] = await asyncio.open_connection(host, int(port))
-            await _ask(*connections[server], server)
+            await _ask(*connections[server], self.models[server])
             self.sent[server] = self.sent.get(server, 0) + 1
         for _, writer in connections.values():
             writer.close()
@@ -104,25 +114,29 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, model
     body = json.dumps({"model": model, "prompt": "a", "max_tokens": _TOKENS}).encode()
     writer.write(b"POST /v1/completions HTTP/1.1\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
     head = await reader.readuntil(b"\r\n\r\n")
+    if b" 200 " not in head:
+        raise PlatformError(f"{model} answers {head.decode().splitlines()[0]}", "see its output")
     length = next(line for line in head.decode().split("\r\n") if line.startswith("content-length:"))
     await reader.readexactly(int(length.partition(":")[2]))
 
 
 @contextmanager
-def versions(environment: Throwaway, *canary_is: str) -> Iterator[Traffic]:
+def versions(environment: Throwaway, both: Sequence[str], *canary_is: str) -> Iterator[Traffic]:
     """Both versions with the arguments of their Deployments, under load by the route's weights.
 
     Args:
-        canary_is: options of the canary's stand-in, for what is wrong with it.
+        both: options of both stand-ins.
+        canary_is: options of the canary's, for what is wrong with it.
     """
     client = environment.client
-    arguments = {name: _engine_arguments(client, name) for name in (STABLE, CANARY)}
+    engines = _engines(client)
+    models = {side: name for side, (name, _) in engines.items()}
     with (
-        stand_in([*arguments[STABLE], *_SPEED]) as stable,
-        stand_in([*arguments[CANARY], *_SPEED, *canary_is]) as canary,
+        stand_in([*engines[STABLE][1], *both]) as stable,
+        stand_in([*engines[CANARY][1], *both, *canary_is]) as canary,
     ):
         addresses = {STABLE: stable.address, CANARY: canary.address}
-        traffic = Traffic(addresses, shares(client.get(ROUTE)))
+        traffic = Traffic(addresses, models, shares(client.get(ROUTE)))
         sender = threading.Thread(target=asyncio.run, args=[traffic.run()])
         gateway = threading.Thread(target=_follow, args=[client, traffic])
         sender.start()
@@ -142,9 +156,13 @@ def _follow(client: Client, traffic: Traffic) -> None:
     client.close()
 
 
-def _engine_arguments(client: Client, name: str) -> list[str]:
-    found = client.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}")
-    return list(found["spec"]["template"]["spec"]["containers"][0]["args"])
+def _engines(client: Client) -> dict[str, tuple[str, list[str]]]:
+    """Name and arguments of both versions."""
+    found = {}
+    for item in client.items(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"):
+        name, pod = item["metadata"]["name"], item["spec"]["template"]["spec"]
+        found[CANARY if CANARY in name else STABLE] = (name, list(pod["containers"][0]["args"]))
+    return found
 
 
 @contextmanager
@@ -156,14 +174,14 @@ def script(environment: Throwaway, addresses: Mapping[str, str]) -> Iterator["Sc
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for volume in pod["volumes"]:
-            files = client.get(f"/api/v1/namespaces/{NAMESPACE}/configmaps/{volume['configMap']['name']}")["data"]
+            files = client.get(f"/api/v1/namespaces/{HOME}/configmaps/{volume['configMap']['name']}")["data"]
             for item in volume["configMap"]["items"]:
                 path = folder / "scripts" / item["path"]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(files[item["key"]], encoding="utf-8")
         secrets = folder / "credentials"
         secrets.mkdir()
-        account = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{pod['serviceAccountName']}/token"
+        account = f"/api/v1/namespaces/{HOME}/serviceaccounts/{pod['serviceAccountName']}/token"
         asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
         (secrets / "token").write_text(client.create(account, asked)["status"]["token"], encoding="utf-8")
         authority = environment.running.layout.certificates / "ca.crt"
@@ -243,4 +261,4 @@ def await_end(running: Script, client: Client, observations: Observations) -> Js
 
 def events_of(client: Client) -> list[dict[str, Any]]:
     """Events about the route."""
-    return client.items("/api/v1/namespaces/gateway/events", fieldSelector="involvedObject.kind=AIGatewayRoute")
+    return client.items(f"/api/v1/namespaces/{NAMESPACE}/events", fieldSelector="involvedObject.kind=AIGatewayRoute")

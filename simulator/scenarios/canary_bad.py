@@ -2,6 +2,7 @@
 
 from simulator.scenarios.canary import (
     CANARY,
+    STEADY,
     await_end,
     await_share,
     events_of,
@@ -23,7 +24,7 @@ _STAYS_SECONDS = 1.0
 
 def _story(environment: Throwaway, observations: Observations) -> None:
     client = environment.client
-    with versions(environment, *_SLOW) as traffic, script(environment, traffic.addresses) as running:
+    with versions(environment, STEADY, *_SLOW) as traffic, script(environment, traffic.addresses) as running:
         running.start()
         await_share(client, 10, running, observations)
         state = await_end(running, client, observations)

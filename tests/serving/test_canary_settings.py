@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from infra.errors import InputError
+from infra.planning.canary import faults_of_steps, nearest_steps
 from infra.settings import PlatformSettings, parse_settings
-from infra.settings.canary import canary_of, with_canaries
+from infra.settings.canary import canary_of, with_canaries, without_canaries
+from infra.settings.gateway import RouteSettings
 from tests.conftest import ROOT
 
 
@@ -38,12 +43,30 @@ def test_a_canary_is_a_model_of_its_own_behind_the_same_routes_without_traffic()
     found = with_canaries(settings())
 
     stable, canary = found.models
-    assert (canary.name, canary.canary, canary.max_model_len) == ("qwen3-8b-canary", None, 32768)
+    assert (canary.canary, canary.max_model_len) == (None, 32768)
+    assert canary.name.startswith("qwen3-8b-canary-")
     assert stable == settings().models[0]
     assert found.gateway is not None
     (route,) = found.gateway.routes
-    assert route.name == "chat-canary"  # another object, so that its weights are never written again
-    assert [(item.model, item.weight) for item in route.backends] == [("qwen3-8b", 100), ("qwen3-8b-canary", 0)]
+    assert [(item.model, item.weight) for item in route.backends] == [("qwen3-8b", 100), (canary.name, 0)]
+    assert without_canaries(route, {model.name: model for model in found.models}) == raw_route()
+
+
+def raw_route() -> RouteSettings:
+    gateway = settings().gateway
+    assert gateway is not None
+    return gateway.routes[0]
+
+
+def test_the_name_of_a_canary_is_of_what_its_servers_are_told() -> None:
+    def name(model: dict[str, Any] | None = None, **canary: Any) -> str:
+        return canary_of(parse_settings(example(model, canary)).models[0]).name
+
+    assert name() == name(replicas=3) == name(bakeSeconds=60) == name(steps=[50]) == name({"replicas": 1})
+    # Also what it has from its model: those servers are others too.
+    assert (
+        len({name(), name(maxModelLen=24576), name(gpuMemoryUtilization=0.8), name({"gpuMemoryUtilization": 0.8})}) == 3
+    )
 
 
 def test_settings_without_a_canary_stay_as_they_are() -> None:
@@ -67,7 +90,7 @@ def test_a_path_route_keeps_the_stable_version() -> None:
     found = with_canaries(parse_settings(raw))
 
     assert found.gateway is not None
-    assert [(route.name, len(route.backends)) for route in found.gateway.routes] == [("chat-canary", 2), ("batch", 1)]
+    assert [(route.name, len(route.backends)) for route in found.gateway.routes] == [("chat", 2), ("batch", 1)]
 
 
 def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> None:
@@ -103,10 +126,20 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
         (example(canary={"image": "vllm/vllm-openai:latest"}), "models[0].canary.image", "version tag or a digest"),
         (example(canary={"maxModelLen": 65536}), "models[0].canary.maxModelLen", "write 40960 or less"),
         (example(canary={"qualityCheck": {}}), "models[0].canary.qualityCheck", "one of image and url"),
-        (example({"name": "q" * 40}), "models[0].name", "at most 39"),
+        (example({"name": "q" * 34}), "models[0].name", "at most 33"),
+        (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "[60, 100] | "),
+        (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "at most 50"),
+        (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "write [50, 60, 100]"),
+        (example(canary={"steps": [25, 10, 0, 400]}), "models[0].canary.steps", "write [1, 10, 25, 100]"),
     ],
 )
 def test_what_cannot_be_judged_or_split_is_refused(raw: dict[str, Any], path: str, said: str) -> None:
     found = problems(raw)
 
     assert said in found[path]
+
+
+@settings_of(max_examples=60, deadline=None)
+@given(st.lists(st.integers(-200, 200), max_size=8))
+def test_the_steps_that_are_proposed_work(steps: list[int]) -> None:
+    assert faults_of_steps(nearest_steps(steps)) == ""

@@ -100,6 +100,19 @@ def test_more_requests_than_sequences_wait() -> None:
         assert {item.result()[0] for item in asked} == {200}
 
 
+def test_tokens_take_longer_in_a_batch_beyond_the_knee() -> None:
+    crowded = [*QUICK, "--stand-in-knee-sequences=1", "--stand-in-knee-slope=20"]
+    with stand_in(crowded) as server, ThreadPoolExecutor(2) as pool:
+
+        def mean(requests: int) -> float:
+            before = reading(server.get("/metrics")[1], METRICS["vllm"])
+            assert {found[0] for found in pool.map(lambda _: ask(server, 20), range(requests))} == {200}
+            after = reading(server.get("/metrics")[1], METRICS["vllm"])
+            return (after["tpot|sum"] - before["tpot|sum"]) / requests
+
+        assert mean(2) > 3 * mean(1)
+
+
 def test_errors_come_at_the_rate_asked_for() -> None:
     with stand_in([*QUICK, "--stand-in-error-rate=1"]) as server:
         assert ask(server)[0] == 500

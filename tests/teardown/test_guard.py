@@ -139,14 +139,15 @@ def test_what_the_own_components_controllers_made_is_no_reason(client: Fixture, 
     assert "models/" not in text
 
 
+@pytest.mark.parametrize("errand", ["model-download", "canary-check"])
 @pytest.mark.parametrize("stack", ["prod-workloads", "prod"])
-def test_an_own_download_that_still_runs_is_no_reason(client: Fixture, made: Any, stack: str) -> None:
-    labels = {"app.kubernetes.io/component": "model-download", "app.kubernetes.io/part-of": "gpu-platform"}
-    download = pod("download-x", "models", "gpu")
-    made({**download, "metadata": {**download["metadata"], "labels": labels}})
+def test_an_own_errand_that_still_runs_is_no_reason(client: Fixture, made: Any, stack: str, errand: str) -> None:
+    labels = {"app.kubernetes.io/component": errand, "app.kubernetes.io/part-of": "gpu-platform"}
+    found = pod("errand-x", "models", "gpu")
+    made({**found, "metadata": {**found["metadata"], "labels": labels}})
 
     if stack == "prod":  # the namespace is another stack's
-        assert "Pod models/download-x, of the stack prod-workloads" in refusal(client[1], replace(SCOPE, stack=stack))
+        assert "Pod models/errand-x, of the stack prod-workloads" in refusal(client[1], replace(SCOPE, stack=stack))
     else:
         check_no_consumers(client[1], replace(SCOPE, stack=stack))
 

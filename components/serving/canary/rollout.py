@@ -8,18 +8,21 @@ from pulumi_kubernetes.core.v1 import ConfigMap, ServiceAccount
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.rbac.v1 import Role, RoleBinding
 
-from components.serving.canary.rollout_spec import (
-    check_job_spec,
-    check_names,
-    job_spec,
+from components.serving.canary.rights_spec import (
     network_policy_spec,
-    object_labels,
     role_reference,
     role_subjects,
-    run_of,
-    script_spec,
     server_rules,
     split_rules,
+)
+from components.serving.canary.rollout_spec import (
+    check_job_spec,
+    check_labels,
+    check_names,
+    job_spec,
+    object_labels,
+    run_of,
+    script_spec,
 )
 from components.specs import Spec
 from infra.planning.startup import NODE_LAUNCH_SECONDS
@@ -48,7 +51,9 @@ class CanaryRolloutArgs(TypedDict):
     """What takes over from what, and how it is judged."""
 
     namespace: str
-    """Namespace of the servers and of the Job."""
+    """Namespace of the servers and of the Jobs of a quality check."""
+    home: str
+    """Namespace of the rollout's own Job and account. Whoever may start pods there may move the traffic."""
     version: str
     """What tells both versions apart from any others, such as images and commits; another text is another rollout."""
     stable: str
@@ -76,11 +81,13 @@ class CanaryRolloutArgs(TypedDict):
     max_wait_seconds: int
     """Longest time of a step in seconds; then it is rolled back."""
     ttft_ratio: float
-    """Largest p95 of the time to first token, as a multiple of the stable version's."""
+    """Largest p95 of the time to first token, and largest mean, as a multiple of the stable version's."""
     tpot_ratio: float
-    """Largest p99 of the time per output token, as a multiple of the stable version's."""
+    """Largest p99 of the time per output token, and largest mean, as a multiple of the stable version's."""
     error_delta: float
     """Largest share of failed requests beyond the stable version's, between 0 and 1."""
+    abort_delta: float
+    """Largest share of aborted requests beyond the stable version's, between 0 and 1."""
     image: str
     """Image with Python 3.11 or newer for the script; it needs nothing else."""
     on_cpu_pool: bool
@@ -105,8 +112,8 @@ class CanaryRollout(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CanaryRolloutArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:CanaryRollout", name, {}, opts)
-        called = f"{args['canary']}-{run_of(args)}"
-        metadata: Spec = {"name": called, "namespace": args["namespace"], "labels": object_labels(called)}
+        called = f"{args['stable']}-canary-{run_of(args)}"
+        metadata: Spec = {"name": called, "namespace": args["home"], "labels": object_labels(called)}
         inside = pulumi.ResourceOptions(parent=self)
         account = ServiceAccount(f"{name}-service-account", metadata=metadata, opts=inside)
         rights = self._rights(name, called, metadata, args, account)
@@ -114,7 +121,7 @@ class CanaryRollout(pulumi.ComponentResource):
             f"{name}-script", metadata=metadata, data=script_spec(called, args), immutable=True, opts=inside
         )
         paths = [self._path_to(name, side, called, args) for side in ("stable", "canary")]
-        checks = self._checks(name, called, metadata, args, account)
+        checks = self._checks(name, called, args)
         quiet: Spec = {} if args.get("wait") else {"annotations": {"pulumi.com/skipAwait": "true"}}
         job = job_spec(called, args)
         patience = f"{job['activeDeadlineSeconds'] + NODE_LAUNCH_SECONDS}s"
@@ -127,6 +134,8 @@ class CanaryRollout(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[account, script, *rights, *paths, *checks],
+                # Of two Jobs at once the old one would take the traffic back as soon as its pod is started anew.
+                delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=patience, update=patience),
             ),
         )
@@ -152,7 +161,7 @@ class CanaryRollout(pulumi.ComponentResource):
                     f"{name}-role-binding-{suffix}",
                     metadata=here,
                     role_ref=role_reference(role_name),
-                    subjects=role_subjects(called, args["namespace"]),
+                    subjects=role_subjects(called, args["home"]),
                     opts=pulumi.ResourceOptions(parent=self, depends_on=[role, account]),
                 )
             )
@@ -169,15 +178,18 @@ class CanaryRollout(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _checks(
-        self, name: str, called: str, metadata: Spec, args: CanaryRolloutArgs, account: ServiceAccount
-    ) -> list[pulumi.Resource]:
+    def _checks(self, name: str, called: str, args: CanaryRolloutArgs) -> list[pulumi.Resource]:
         """The quality check's Jobs, suspended: the script only lets them go, it cannot make any."""
         made: list[pulumi.Resource] = []
         for step, check in check_names(called, args).items():
-            own: Spec = {**metadata, "name": check, "annotations": {"pulumi.com/skipAwait": "true"}}
-            options = pulumi.ResourceOptions(parent=self, depends_on=[account], ignore_changes=["spec.suspend"])
+            metadata: Spec = {
+                "name": check,
+                "namespace": args["namespace"],
+                "labels": check_labels(called),
+                "annotations": {"pulumi.com/skipAwait": "true"},
+            }
+            options = pulumi.ResourceOptions(parent=self, ignore_changes=["spec.suspend"])
             made.append(
-                Job(f"{name}-check-{step}", metadata=own, spec=check_job_spec(called, step, args), opts=options)
+                Job(f"{name}-check-{step}", metadata=metadata, spec=check_job_spec(called, step, args), opts=options)
             )
         return made

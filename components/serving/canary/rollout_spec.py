@@ -20,20 +20,34 @@ if TYPE_CHECKING:
 
 SCRIPTS_PATH = "/scripts"
 PLAN_NAME = "rollout.json"
-COMPONENT = "canary-rollout"
+COMPONENT, CHECK_COMPONENT = "canary-rollout", "canary-check"
 # In the cluster as in this repository, so that imports are the same.
 FILES = {
-    "script.py": "components/serving/canary/script.py",
-    "cluster.py": "components/serving/canary/cluster.py",
-    "judgement.py": "infra/planning/canary.py",
+    **{
+        name: f"components/serving/canary/{name}"
+        for name in ("cluster.py", "observer.py", "quality.py", "script.py", "splits.py")
+    },
+    **{name: f"infra/planning/{name}" for name in ("canary.py", "canary_counts.py", "canary_statistics.py")},
 }
 _ROLLED_BACK, _TAKEN_OVER = 3, 4  # exit codes of the script that no retry changes
-# Each retry goes on where the last one ended; an API server that is upgraded is away for minutes.
-_RETRIES = 20
+# Each retry goes on where the last one ended; an API server that is upgraded is away for minutes. Retries come at most
+# six minutes apart (Kubernetes, Jobs, pod backoff failure policy), and they shall last as long as the rollout.
+_RETRIES, _LONGEST_BACK_OFF_SECONDS = 20, 360
 _USER = 65532
+_LIMITS = (
+    "ttft_ratio",
+    "tpot_ratio",
+    "error_delta",
+    "abort_delta",
+    "min_requests",
+    "bake_seconds",
+    "max_wait_seconds",
+)
 _LONGEST_POLL_SECONDS = 10.0
 # Between steps: reading, writing, an API server that is slow.
 _STEP_MARGIN_SECONDS = 120
+# The script rolls back at its own deadline; the Job's only ends one that cannot.
+_JOB_MARGIN_SECONDS = 900
 
 
 @cache
@@ -44,9 +58,24 @@ def scripts() -> dict[str, str]:
 
 
 def run_of(args: "CanaryRolloutArgs") -> str:
-    """What makes a rollout another one: both versions, how it is judged, and the script; as a short hash."""
-    text = json.dumps([args["version"], _judged(args), scripts()], sort_keys=True, default=str)
+    """What makes a rollout another one: whose it is, both versions, and how it is judged; as a short hash.
+
+    The script is no part of it: a release of this program must not run a canary again that was rolled back.
+    """
+    who = [args["namespace"], args["stable"], args["canary"]]
+    text = json.dumps([who, args["version"], _judged(args)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def deadline_seconds(args: "CanaryRolloutArgs") -> int:
+    """Longest time of a rollout: before the steps and in each, waiting for servers, for requests and for the check."""
+    once = args["max_wait_seconds"] * 2 + args.get("check_seconds", 0) + _STEP_MARGIN_SECONDS
+    return once * (len(args["steps"]) + 1)
+
+
+def state_annotation(args: "CanaryRolloutArgs") -> str:
+    """The annotation with a rollout's state; several canaries may be behind one route."""
+    return f"gpu-platform/canary-{args['stable']}"
 
 
 def object_labels(name: str) -> dict[str, str]:
@@ -56,6 +85,11 @@ def object_labels(name: str) -> dict[str, str]:
         "app.kubernetes.io/component": COMPONENT,
         "app.kubernetes.io/part-of": "gpu-platform",
     }
+
+
+def check_labels(name: str) -> dict[str, str]:
+    """Labels of its quality check, which asks no API server."""
+    return {**object_labels(name), "app.kubernetes.io/component": CHECK_COMPONENT}
 
 
 def check_names(called: str, args: "CanaryRolloutArgs") -> dict[int, str]:
@@ -94,6 +128,7 @@ def rollout_plan(called: str, args: "CanaryRolloutArgs") -> Spec:
         "metrics": asdict(METRICS[args["engine"]]),
         "target": _target(args),
         "quality": quality,
+        "deadline_seconds": deadline_seconds(args),
         "poll_seconds": min(_LONGEST_POLL_SECONDS, args["bake_seconds"] / 5),
         **_judged(args),
     }
@@ -101,13 +136,13 @@ def rollout_plan(called: str, args: "CanaryRolloutArgs") -> Spec:
 
 def job_spec(called: str, args: "CanaryRolloutArgs") -> Spec:
     """`Job.spec` of the rollout."""
-    once = args["max_wait_seconds"] * 2 + args.get("check_seconds", 0) + _STEP_MARGIN_SECONDS
+    longest = deadline_seconds(args)
     ends = {"containerName": "rollout", "operator": "In", "values": [_ROLLED_BACK, _TAKEN_OVER]}
     return {
         "completions": 1,
         "parallelism": 1,
-        "backoffLimit": _RETRIES,
-        "activeDeadlineSeconds": once * len(args["steps"]),
+        "backoffLimit": _RETRIES + longest // _LONGEST_BACK_OFF_SECONDS,
+        "activeDeadlineSeconds": longest + _JOB_MARGIN_SECONDS,
         "podFailurePolicy": {
             "rules": [
                 {"action": "FailJob", "onExitCodes": ends},
@@ -149,7 +184,7 @@ def check_job_spec(called: str, step: int, args: "CanaryRolloutArgs") -> Spec:
         "activeDeadlineSeconds": args["check_seconds"],
         "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]},
         "template": {
-            "metadata": {"labels": object_labels(called)},
+            "metadata": {"labels": check_labels(called)},
             "spec": {
                 "restartPolicy": "Never",
                 "automountServiceAccountToken": False,
@@ -162,57 +197,10 @@ def check_job_spec(called: str, step: int, args: "CanaryRolloutArgs") -> Spec:
     }
 
 
-def split_rules(args: "CanaryRolloutArgs") -> Spec:
-    """`Role.rules` where the traffic is split: the named objects and nothing else of their kind, and events on them."""
-    rules: Spec = [
-        {
-            "apiGroups": [split["group"]],
-            "resources": [split["plural"]],
-            "resourceNames": [split["name"]],
-            "verbs": ["get", "patch"],
-        }
-        for split in args["splits"]
-    ]
-    return [*rules, {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]
-
-
-def server_rules(called: str, args: "CanaryRolloutArgs") -> Spec:
-    """`Role.rules` where the servers are: their addresses, and the checks that may be let go."""
-    rules: Spec = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
-    jobs = sorted(check_names(called, args).values())
-    if jobs:
-        rules.append({"apiGroups": ["batch"], "resources": ["jobs"], "resourceNames": jobs, "verbs": ["get", "patch"]})
-    return rules
-
-
-def role_reference(role: str) -> Spec:
-    """`RoleBinding.roleRef`."""
-    return {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
-
-
-def role_subjects(called: str, namespace: str) -> Spec:
-    """`RoleBinding.subjects`: the rollout's own account."""
-    return [{"kind": "ServiceAccount", "name": called, "namespace": namespace}]
-
-
-def network_policy_spec(called: str, server: str, args: "CanaryRolloutArgs") -> Spec:
-    """`NetworkPolicy.spec`: the rollout and its check may reach one version's servers, beside whoever else may."""
-    return {
-        "podSelector": {"matchLabels": selector_labels(server)},
-        "policyTypes": ["Ingress"],
-        "ingress": [
-            {
-                "from": [{"podSelector": {"matchLabels": object_labels(called)}}],
-                "ports": [{"protocol": "TCP", "port": args["port"]}],
-            }
-        ],
-    }
-
-
 def _judged(args: "CanaryRolloutArgs") -> Spec:
     limits = {
         name: args[name]  # each is a key of the arguments
-        for name in ("ttft_ratio", "tpot_ratio", "error_delta", "min_requests", "bake_seconds", "max_wait_seconds")
+        for name in _LIMITS
     }
     return {"steps": list(args["steps"]), "limits": limits}
 
@@ -228,12 +216,12 @@ def _target(args: "CanaryRolloutArgs") -> Spec:
         for split in args["splits"]
     ]
     if args.get("knative"):
-        return {"kind": "inference-service", "path": routes[0]["path"]}
+        return {"kind": "inference-service", "path": routes[0]["path"], "annotation": state_annotation(args)}
     selectors = {
         side: ",".join(f"{key}={value}" for key, value in selector_labels(name).items())
         for side, name in (("stable", args["stable"]), ("canary", args["canary"]))
     }
-    return {"kind": "routes", "routes": routes, "selectors": selectors}
+    return {"kind": "routes", "routes": routes, "selectors": selectors, "annotation": state_annotation(args)}
 
 
 def _items() -> list[Spec]:

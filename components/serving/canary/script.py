@@ -1,9 +1,10 @@
 """The script that moves traffic to a canary, step by step: this very file runs in a Job in the cluster.
 
-It needs Python's standard library only. Each step gives the canary its share of the traffic, counts what both versions
-do in that time from their own metrics, asks the user's quality check, and then goes on, waits for more requests, or
-takes all traffic back. What it has done is kept in the cluster (`cluster.py`), so a Job that was killed goes on
-with its step; only the counting of that step begins anew.
+It needs Python's standard library only. First the stable version is counted alone, under all of the traffic. Then each
+step gives the canary its share, counts what both versions do in that time from their own metrics, asks the user's
+quality check, and goes on, waits for more requests, or takes all traffic back. It never waits without looking: whatever
+it waits for, servers that are away or restart and requests that fail end it. What it has done is kept in the cluster
+(`cluster.py`), so a Job that was killed goes on with its step; only the counting of that step begins anew.
 
     python3 -m components.serving.canary.script rollout.json
 
@@ -11,28 +12,24 @@ Exit codes: 0 the last step is done; 3 rolled back; 4 another rollout has taken 
 """
 
 import json
+import math
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.serving.canary.cluster import Api, ApiError, Cluster, KnativeSplit, RouteSplit, Split, read_metrics
-from infra.planning.canary import GO_ON, ROLL_BACK, WAIT, Judgement, Limits, MetricNames, Window, judge, window
+from components.serving.canary.cluster import Api, ApiError, Cluster
+from components.serving.canary.observer import Observer
+from components.serving.canary.quality import Check
+from components.serving.canary.splits import KnativeSplit, RouteSplit, Split, TakenOverError
+from infra.planning.canary import GO_ON, ROLL_BACK, WAIT, Judgement, Limits, Window, gross_fault, judge, judge_before
 
 DONE, ROLLED_BACK, TAKEN_OVER = 0, 3, 4
 BAKING = "baking"
 CREDENTIALS = "/var/run/secrets/kubernetes.io/serviceaccount"
-_HTTP_SECONDS = 600.0
-
-Counts = dict[str, dict[str, float]]
-
-
-class TakenOverError(Exception):
-    """The state in the cluster is of another rollout."""
+_TELL_SECONDS = 60.0
 
 
 class Rollout:
@@ -42,150 +39,166 @@ class Rollout:
         plan: the content of `rollout.json`.
     """
 
-    def __init__(self, plan: Mapping[str, Any], cluster: Cluster) -> None:
-        self._plan, self._cluster = plan, cluster
-        self._limits = Limits(**plan["limits"])
-        self._names = MetricNames(**plan["metrics"])
+    def __init__(self, plan: Mapping[str, Any], cluster: Cluster, split: Split) -> None:
+        self._plan, self._cluster, self._split = plan, cluster, split
         self._poll = float(plan["poll_seconds"])
-        self._counts: dict[str, Counts] = {"stable": {}, "canary": {}}
+        looks = max(1, math.ceil(plan["limits"]["max_wait_seconds"] / max(self._poll, 0.1)))
+        self._limits = Limits(**plan["limits"], looks=looks)
+        self._observer = Observer(cluster, plan)
+        self._state: dict[str, Any] = {}
+        self._absent, self._told = 0, 0.0
 
     def run(self) -> int:
         """All steps that are left; the exit code."""
-        state = self._cluster.split.state()
-        if state.get("run") != self._plan["run"]:
-            state = {"run": self._plan["run"], "step": 0, "phase": BAKING, "percent": 0, "baseline": {}}
-            self._cluster.split.move(0, state)
-        elif state["phase"] != BAKING:  # a pod of the same Job, after the end
-            self._cluster.split.move(state["percent"], state)
-            return DONE if state["phase"] == "done" else ROLLED_BACK
         try:
-            for step in range(state["step"], len(self._plan["steps"])):
-                state["step"] = step
-                judgement = self._step(self._plan["steps"][step], state)
-                if judgement.decision == ROLL_BACK:
-                    return self._roll_back(state, judgement.reason)
-        except TakenOverError:
-            print("another rollout has taken over", flush=True)
+            self._state = self._split.state()
+            if self._state.get("run") != self._plan["run"]:
+                self._claim()
+            elif self._state["phase"] != BAKING:  # a pod of the same Job, after the end
+                self._split.move(self._state["percent"], self._state)
+                return DONE if self._state["phase"] == "done" else ROLLED_BACK
+            fault = self._steps()
+            return self._roll_back(fault) if fault else self._done()
+        except TakenOverError as error:
+            print(f"another rollout has taken over: {error}", flush=True)
             return TAKEN_OVER
-        state |= {"phase": "done", "reason": "every step was passed"}
-        self._cluster.split.move(state["percent"], state)
-        self._cluster.say("CanaryDone", f"the canary has {state['percent']} % of the traffic; make it the model now")
-        return DONE
 
-    def _step(self, percent: int, state: dict[str, Any]) -> Judgement:
-        missing = self._wait_for_servers()
-        if missing:
-            return Judgement(ROLL_BACK, missing)
-        before = {side: dict(self._read(side)) for side in ("stable", "canary")}
-        self._owned()
-        state |= {"percent": percent, "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        self._cluster.split.move(percent, state)
-        self._cluster.say("CanaryStep", f"{percent} % of the traffic goes to the canary")
-        judgement, stable = self._watch(before, state)
-        if judgement.decision == GO_ON:
-            state["baseline"] = dict(stable.counts)
-            quality = self._quality(percent)
-            if quality:
-                return Judgement(ROLL_BACK, f"the quality check at {percent} % failed: {quality}")
-            self._cluster.say("CanaryStepPassed", f"{percent} %: {judgement.reason}")
-        return judgement
+    def _claim(self) -> None:
+        self._state = {
+            "run": self._plan["run"],
+            "step": 0,
+            "phase": BAKING,
+            "percent": 0,
+            "baseline": {},
+            "restarts": {side: dict(numbers) for side, numbers in self._observer.restarts.items()},
+            "deadline": round(time.time() + self._plan["deadline_seconds"]),
+        }
+        self._split.claim(self._state)
 
-    def _watch(self, before: Mapping[str, Counts], state: dict[str, Any]) -> tuple[Judgement, Window]:
-        """Look until there is a decision; also the stable version's window that it was made with."""
-        began, absent, told, baseline = time.monotonic(), 0, 0.0, Window(state["baseline"])
-        while True:
-            time.sleep(self._poll)
-            self._owned()
-            if not self._cluster.split.holds(state["percent"]):
-                self._cluster.split.move(state["percent"], state)
-                self._cluster.say("CanaryWeights", f"somebody moved the traffic; it is at {state['percent']} % again")
-            seconds = time.monotonic() - began
-            stable = window(before["stable"], self._read("stable"))
-            if stable.requests < self._limits.min_requests <= baseline.requests:
-                stable = baseline  # at 100 % it has no traffic: it is what it was in the step before
-            canary = window(before["canary"], self._read("canary"))
-            absent = 0 if self._cluster.servers("canary", self._plan["port"]) else absent + 1
-            if absent > 1:
-                return Judgement(ROLL_BACK, "no server of the canary is ready, and it has traffic"), stable
-            judgement = judge(seconds, stable, canary, self._limits)
-            if judgement.decision != WAIT:
-                return judgement, stable
-            if seconds - told >= 60:
-                told = seconds
-                print(f"waiting: {judgement.reason}", flush=True)
-
-    def _read(self, side: str) -> Counts:
-        """The latest counters of each server of a side; of one that does not answer those it told last."""
-        for server in self._cluster.servers(side, self._plan["port"]):
-            counts = read_metrics(server, self._plan["metrics_path"], self._names)
-            if counts is not None:
-                self._counts[side][server.name] = counts
-        return self._counts[side]
-
-    def _wait_for_servers(self) -> str:
-        """Wait until as many servers of the canary are ready as it is to have; what is missing when time is up."""
-        deadline, wanted = time.monotonic() + self._limits.max_wait_seconds, self._plan["canary_servers"]
-        while True:
-            self._owned()
-            ready = len(self._cluster.servers("canary", self._plan["port"]))
-            if ready >= wanted:
-                return ""
-            if time.monotonic() > deadline:
-                return f"{ready} of {wanted} servers of the canary are ready after {self._limits.max_wait_seconds:g} s"
-            time.sleep(self._poll)
-
-    def _owned(self) -> None:
-        if self._cluster.split.state().get("run") != self._plan["run"]:
-            raise TakenOverError
-
-    def _quality(self, percent: int) -> str:
-        """What the user's check says against the canary; empty when it passes or there is none."""
-        check = self._plan.get("quality") or {}
-        if "jobs" in check:
-            return self._quality_job(check["jobs"][str(percent)])
-        if "url" in check:
-            body = {"model": self._plan["model"], "canaryUrl": self._plan["canary_url"], "percent": percent}
-            return _posted(check["url"], body, check.get("timeout_seconds", _HTTP_SECONDS))
+    def _steps(self) -> str:
+        """Why it is rolled back; empty when every step was passed."""
+        if not self._state["baseline"]:
+            fault = self._before()
+            if fault:
+                return fault
+        for step in range(self._state["step"], len(self._plan["steps"])):
+            self._state["step"] = step
+            fault = self._step(self._plan["steps"][step])
+            if fault:
+                return fault
         return ""
 
-    def _quality_job(self, path: str) -> str:
-        """Let a Job go that was made suspended; its own deadline bounds it."""
-        self._cluster.api.patch(path, {"spec": {"suspend": False}})
-        while True:
-            conditions = self._cluster.api.get(path).get("status", {}).get("conditions") or ()
-            ends = {item["type"]: item for item in conditions if item["status"] == "True"}
-            if "Complete" in ends:
-                return ""
-            if "Failed" in ends:
-                return f"{ends['Failed'].get('reason', 'Failed')} {ends['Failed'].get('message', '')}".strip()
-            self._owned()
-            time.sleep(self._poll)
+    def _before(self) -> str:
+        """The stable version under all of the traffic, while the canary has none."""
+        found = self._follow(self._all_ready)
+        if found.decision == GO_ON:
+            self._observer.begin()
+            found = self._follow(
+                lambda: judge_before(self._observer.seconds, self._observer.window("stable"), self._limits)
+            )
+            self._state["baseline"] = self._observer.window("stable").kept
+        return found.reason if found.decision == ROLL_BACK else ""
 
-    def _roll_back(self, state: dict[str, Any], reason: str) -> int:
-        reached = state["percent"]
-        state |= {"phase": "rolled-back", "percent": 0, "reason": reason}
-        self._cluster.split.move(0, state)
+    def _step(self, percent: int) -> str:
+        self._observer.begin()
+        found = self._follow(self._all_ready)
+        if found.decision == ROLL_BACK:
+            return found.reason
+        self._state |= {"percent": percent, "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        self._split.move(percent, self._state)
+        self._cluster.say("CanaryStep", f"{percent} % of the traffic goes to the canary")
+        self._observer.begin()
+        found = self._follow(self._judged)
+        if found.decision == ROLL_BACK:
+            return found.reason
+        passed, stable = found.reason, self._observer.window("stable")
+        if stable.requests >= self._limits.min_requests and stable.load > self._baseline.load:
+            self._state["baseline"] = stable.kept
+        check = Check(self._plan, self._cluster.api, percent)
+        found = self._follow(check.looked_at)
+        if found.decision == ROLL_BACK:
+            return f"the quality check at {percent} % failed: {found.reason}" if check.failed else found.reason
+        self._cluster.say("CanaryStepPassed", f"{percent} %: {passed}")
+        return ""
+
+    @property
+    def _baseline(self) -> Window:
+        return Window.of(self._state["baseline"])
+
+    def _follow(self, ask: Callable[[], Judgement]) -> Judgement:
+        """Look until `ask` has a decision; a gross fault is one at any time."""
+        while True:
+            time.sleep(self._poll)
+            self._keep_share()
+            self._observer.look()
+            fault = self._fault()
+            found = Judgement(ROLL_BACK, fault) if fault else ask()
+            if found.decision != WAIT:
+                return found
+            if time.monotonic() - self._told >= _TELL_SECONDS:
+                self._told = time.monotonic()
+                print(f"waiting: {found.reason}", flush=True)
+
+    def _keep_share(self) -> None:
+        if self._split.state().get("run") != self._plan["run"]:
+            raise TakenOverError(f"{self._plan['run']} is no more the run in the annotation")
+        percent = self._state["percent"]
+        if not self._split.holds(percent):
+            self._split.move(percent, self._state)
+            self._cluster.say("CanaryWeights", f"somebody moved the traffic; it is at {percent} % again")
+
+    def _fault(self) -> str:
+        """What ends the rollout at once, whatever it waits for; empty when nothing does."""
+        if time.time() > self._state["deadline"]:
+            return f"the rollout has not ended in {self._plan['deadline_seconds']:.0f} s"
+        self._absent = 0 if self._observer.ready["canary"] or not self._state["percent"] else self._absent + 1
+        if self._absent > 1:
+            return "no server of the canary is ready, and it has traffic"
+        ours, theirs = (self._observer.restarted(side, self._state["restarts"]) for side in ("canary", "stable"))
+        if ours > theirs:
+            return (
+                f"servers of the canary restarted {ours} times since the rollout began, of the stable version {theirs}"
+            )
+        return gross_fault(self._observer.window("canary"), self._stables(), self._limits)
+
+    def _stables(self) -> list[Window]:
+        return [self._observer.window("stable"), self._baseline]
+
+    def _judged(self) -> Judgement:
+        seconds = self._observer.seconds
+        found = judge(seconds, self._observer.window("canary"), self._stables(), self._limits)
+        ready = self._all_ready()
+        return ready if found.decision == GO_ON and ready.decision != GO_ON else found
+
+    def _all_ready(self) -> Judgement:
+        """Whether the canary has as many servers as it is to have."""
+        ready, wanted, seconds = self._observer.ready["canary"], self._plan["canary_servers"], self._observer.seconds
+        text = f"{ready} of {wanted} servers of the canary are ready"
+        if ready >= wanted:
+            return Judgement(GO_ON, text)
+        if seconds >= self._limits.max_wait_seconds:
+            return Judgement(ROLL_BACK, f"{text} after {seconds:.0f} s")
+        return Judgement(WAIT, text)
+
+    def _done(self) -> int:
+        self._state |= {"phase": "done", "reason": "every step was passed"}
+        percent = self._state["percent"]
+        self._split.move(percent, self._state)
+        self._cluster.say("CanaryDone", f"the canary has {percent} % of the traffic; make it the model now")
+        return DONE
+
+    def _roll_back(self, reason: str) -> int:
+        reached = self._state["percent"]
+        self._state |= {"phase": "rolled-back", "percent": 0, "reason": reason}
+        self._split.move(0, self._state)
         self._cluster.say("CanaryRolledBack", f"at {reached} %: {reason}", warning=True)
         return ROLLED_BACK
 
 
-def _posted(url: str, body: Mapping[str, Any], seconds: float) -> str:
-    """POST JSON; empty for an answer 2xx, else what was answered."""
-    request = urllib.request.Request(url, json.dumps(body).encode())  # noqa: S310 - the user's own address
-    request.add_header("Content-Type", "application/json")
-    try:
-        with urllib.request.urlopen(request, timeout=seconds):  # noqa: S310
-            return ""
-    except urllib.error.HTTPError as error:
-        return f"HTTP {error.code} {error.read().decode(errors='replace')[:200]}".strip()
-    except OSError as error:
-        return str(error)
-
-
 def _split(api: Api, target: Mapping[str, Any]) -> Split:
     if target["kind"] == "inference-service":
-        return KnativeSplit(api, target["path"])
-    return RouteSplit(api, list(target["routes"]), target["selectors"])
+        return KnativeSplit(api, target["path"], target["annotation"])
+    return RouteSplit(api, list(target["routes"]), target["selectors"], target["annotation"])
 
 
 def main(words: list[str]) -> int:
@@ -198,7 +211,8 @@ def main(words: list[str]) -> int:
     )
     fixed = json.loads(os.environ.get("CANARY_ADDRESSES", "{}"))
     try:
-        return Rollout(plan, Cluster(api, _split(api, plan["target"]), plan["namespace"], fixed)).run()
+        split = _split(api, plan["target"])
+        return Rollout(plan, Cluster(api, split, plan["namespace"], fixed), split).run()
     except ApiError as error:
         print(f"failed: {error}", file=sys.stderr, flush=True)
         return 1

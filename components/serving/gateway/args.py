@@ -105,8 +105,6 @@ class GatewayRouteArgs(TypedDict):
     """InferencePool that picks. Default: Envoy balances over the backends."""
     backends: list[RouteBackendArgs]
     """Models."""
-    weights_moved: NotRequired[bool]
-    """Whether a canary's rollout moves the weights: an update then leaves the rules as they are."""
     request_seconds: int
     """Longest whole request in seconds."""
     concurrent: NotRequired[int]

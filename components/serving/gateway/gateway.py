@@ -143,8 +143,9 @@ class InferenceGateway(pulumi.ComponentResource):
             made = self._object(f"{named}-ai-backend", "AIServiceBackend", named, spec, place=place, needs=[host])
             needs.append(made)
         spec = ai_route_spec(route, parent, args["host_names"])
-        named, kept = f"{route['name']}-route", ["spec.rules"] if route.get("weights_moved") else []
-        self._object(named, "AIGatewayRoute", route["name"], spec, place=place, needs=needs, kept=kept)
+        self._object(
+            f"{route['name']}-route", "AIGatewayRoute", route["name"], spec, place=place, needs=needs, forced=True
+        )
 
     def _object(
         self,
@@ -155,15 +156,20 @@ class InferenceGateway(pulumi.ComponentResource):
         *,
         place: str = "",
         needs: list[pulumi.Resource] | None = None,
-        kept: list[str] | None = None,
+        forced: bool = False,
     ) -> CustomResource:
+        metadata = self._metadata(name, place or self._args["namespace"])
+        if forced:
+            # A canary's rollout moves weights and owns spec.rules from then on. What an update of the stack says of
+            # them counts all the same: who is behind the route now.
+            metadata["annotations"] = {"pulumi.com/patchForce": "true"}
         return CustomResource(
             f"{self._name}-{suffix}",
             api_version=API_VERSIONS[kind],
             kind=kind,
-            metadata=self._metadata(name, place or self._args["namespace"]),
+            metadata=metadata,
             spec=spec,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=needs or [], ignore_changes=kept or None),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needs or []),
         )
 
     def _metadata(self, name: str, namespace: str, *, wait: bool = True) -> Spec:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from infra.errors import Problem
 from infra.planning.canary import METRICS
-from infra.settings.canary import SUFFIX, CanarySettings, canary_of, differences, splits
+from infra.settings.canary import NAME_MORE, CanarySettings, canary_of, differences, splits
 from infra.settings.checks import storage, workloads
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
@@ -105,24 +105,25 @@ def servers_for_its_share(draft: Draft) -> Iterator[Problem]:
 
 
 def names_are_free(draft: Draft) -> Iterator[Problem]:
-    """Its objects are called <name>-canary."""
+    """Its objects are called <name>-canary-<hash of its settings>."""
     names = {(model.namespace, model.name) for _, model in draft.models}
     for path, model, _ in _canaries(draft):
         if model.kserve is not None:
             continue
-        if (model.namespace, model.name + SUFFIX) in names:
+        name = canary_of(model).name
+        if (model.namespace, name) in names:
             yield Problem(
                 path,
-                f'a canary beside a model named "{model.name}{SUFFIX}"',
+                f'a canary beside a model named "{name}"',
                 "that name free in the namespace: the canary's servers have it",
                 "rename the other model",
             )
-        longest = OBJECT_NAME_LIMIT - len(SUFFIX)
+        longest = OBJECT_NAME_LIMIT - NAME_MORE
         if len(model.name) > longest:
             yield Problem(
                 f"{path.removesuffix('.canary')}.name",
                 f'"{model.name}", {len(model.name)} characters',
-                f"at most {longest} with a canary, whose servers are called {model.name}{SUFFIX}",
+                f"at most {longest} with a canary, whose servers are called {name}",
                 f"shorten it by {len(model.name) - longest} characters",
             )
 
