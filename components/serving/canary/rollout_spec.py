@@ -199,7 +199,7 @@ def check_job_spec(called: str, step: int, args: "CanaryRolloutArgs") -> Spec:
 
 def _judged(args: "CanaryRolloutArgs") -> Spec:
     limits = {
-        name: args[name]  # each is a key of the arguments
+        name: args[name]  # type: ignore[literal-required]  # each is a key of the arguments
         for name in _LIMITS
     }
     return {"steps": list(args["steps"]), "limits": limits}
