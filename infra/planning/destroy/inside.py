@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from infra.catalog.kserve import LLM_PODS
 from infra.conventions import NODEPOOL_LABEL, TEAM_LABEL
 from infra.plan import PlannedResource
 from infra.planning.destroy.requirement import Found, Requirement, metadata, ordered
@@ -34,13 +35,20 @@ _KARPENTER = Controller("karpenter", "karpenter-crd", "karpenter")
 _LOAD_BALANCERS = Controller("aws-load-balancer-controller", "", "aws-load-balancer-controller")
 _SECRETS = Controller("external-secrets", "", "external-secrets")
 
-# Every API group of custom resources that this program makes.
+_KSERVE = "serving.kserve.io"
+_KSERVE_CACHE = Controller("kserve-localmodel-resources", "kserve-localmodel-crd")
+
+# Every API group of custom resources that this program makes; where kinds of a group have different controllers, every
+# such kind with its group before it.
 CONTROLLERS = {
     "karpenter.sh": _KARPENTER,
     "karpenter.k8s.aws": _KARPENTER,
     "sriovnetwork.openshift.io": Controller("sriov-network-operator-chart"),
     "mellanox.com": Controller("network-operator"),
-    "serving.kserve.io": Controller("kserve-resources", "kserve-crd"),
+    f"{_KSERVE}/InferenceService": Controller("kserve-resources", "kserve-crd"),
+    f"{_KSERVE}/LLMInferenceService": Controller("kserve-llmisvc-resources", "kserve-llmisvc-crd"),
+    f"{_KSERVE}/LocalModelCache": _KSERVE_CACHE,
+    f"{_KSERVE}/LocalModelNodeGroup": _KSERVE_CACHE,
     "operator.knative.dev": Controller("knative-operator"),
     "external-secrets.io": _SECRETS,
     "leaderworkerset.x-k8s.io": Controller("lws"),
@@ -51,7 +59,15 @@ CONTROLLERS = {
     "inference.networking.k8s.io": Controller("ai-gateway-helm"),
 }
 
-_SERVERS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "LeaderWorkerSet")
+_SERVERS = (
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "LeaderWorkerSet",
+    "InferenceService",
+    "LLMInferenceService",
+)
 
 
 def rules(found: Found) -> Iterator[Requirement]:
@@ -75,9 +91,17 @@ def group_of(resource: PlannedResource) -> str:
     return str(resource.inputs.get("apiVersion", "")).rpartition("/")[0]
 
 
+def controller_of(resource: PlannedResource) -> Controller | None:
+    """Who looks after a Kubernetes object; None for what the API server and its own controllers do."""
+    group = group_of(resource)
+    return CONTROLLERS.get(f"{group}/{resource.inputs.get('kind')}") or CONTROLLERS.get(group)
+
+
 def _controllers(found: Found) -> Iterator[Requirement]:
-    looked_after = [(item, CONTROLLERS[group_of(item)]) for item in found.objects() if group_of(item) in CONTROLLERS]
-    for item, controller in looked_after:
+    for item in found.objects():
+        controller = controller_of(item)
+        if controller is None:
+            continue
         yield from ordered([item], found.releases(controller.chart), "its finalizers need their controller")
         yield from ordered([item], found.releases(controller.crd_chart), "deleting a CRD deletes what is of it")
     for controller in {_KARPENTER, _LOAD_BALANCERS}:
@@ -180,22 +204,28 @@ def _servers(found: Found) -> Iterator[Requirement]:
 
 
 def _pod(server: PlannedResource) -> dict[str, Any]:
-    spec: Any = server.inputs["spec"]
-    pod: dict[str, Any] = _template(spec)["spec"]
+    pod: dict[str, Any] = _template(server)["spec"]
     return pod
 
 
 def _pod_labels(server: PlannedResource) -> dict[str, Any]:
-    spec: Any = server.inputs["spec"]
-    return dict(_template(spec).get("metadata", {}).get("labels", {}))
+    return dict((_template(server).get("metadata") or {}).get("labels") or {})
 
 
-def _template(spec: Any) -> dict[str, Any]:
+def _template(server: PlannedResource) -> dict[str, Any]:
     """The pod template; of a LeaderWorkerSet that of its leaders, which Services lead to. Its workers use the same."""
-    if "leaderWorkerTemplate" not in spec:
-        return dict(spec["template"])
-    group = spec["leaderWorkerTemplate"]
-    return dict(group.get("leaderTemplate") or group["workerTemplate"])
+    spec: Any = server.inputs["spec"]
+    match server.inputs["kind"]:
+        case "InferenceService":
+            return {"metadata": {"labels": spec["predictor"].get("labels")}, "spec": spec["predictor"]}
+        case "LLMInferenceService":
+            component, servers = LLM_PODS.component
+            own = {"app.kubernetes.io/name": metadata(server, "name"), "app.kubernetes.io/part-of": LLM_PODS.part_of}
+            return {"metadata": {"labels": {**own, component: servers}}, "spec": spec["template"]}
+        case "LeaderWorkerSet":
+            group = spec["leaderWorkerTemplate"]
+            return dict(group.get("leaderTemplate") or group["workerTemplate"])
+    return dict(spec["template"])
 
 
 def _selector(service: PlannedResource) -> dict[str, Any]:
