@@ -54,6 +54,10 @@ class Scheduler(Settings):
 
     replicas: Positive = 1
     """Pickers. KServe's own default is one; its Deployment is recreated at each change."""
+    cpu: Annotated[Positive, Field(le=6)] = 1
+    """CPU request of one in cores; KServe's template limits it to 6. Default: what the template asks for."""
+    memory_gib: Positive = 2
+    """Memory request and limit of one in GiB. Default: what KServe's template asks for."""
 
 
 class KServeModelSettings(Settings):
@@ -73,7 +77,7 @@ class KServeModelSettings(Settings):
     Knative: elsewhere KServe ignores it in silence. Default: all, once it is ready."""
     min_replicas: Count | None = None
     """Fewest servers, in mode Knative; 0 lets go of the last one, and a first request then waits for a whole start.
-    Default: the model's `replicas`."""
+    A revision begins with the model's `replicas`. Default: as many."""
     max_replicas: Positive | None = None
     """Most servers, in mode Knative. Default: the model's `replicas`."""
     container_concurrency: Positive | None = None
