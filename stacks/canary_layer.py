@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.catalog.engines import engine
+from infra.catalog.kserve import HUGGING_FACE_SERVER
 from infra.conventions import GATEWAY_NAMESPACE
 from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.canary import SUFFIX, CanarySettings, differences, splits
@@ -45,6 +46,7 @@ def canary_rollout_args(
 ) -> "CanaryRolloutArgs":
     """The component's arguments for one model with a canary."""
     facts = engine(model.engine)
+    hugging_face = model.kserve is not None and model.kserve.runtime == "huggingface"
     stable = {name: getattr(model, name) for name in ("image", "model", "revision", "weights", "max_model_len")}
     args: CanaryRolloutArgs = {
         "namespace": model.namespace,
@@ -53,7 +55,7 @@ def canary_rollout_args(
         "canary": model.name + SUFFIX,
         "canary_servers": canary.replicas or model.replicas,
         "engine": model.engine,
-        "port": facts.metrics_port,
+        "port": HUGGING_FACE_SERVER.port if hugging_face else facts.metrics_port,
         "metrics_path": facts.metrics_path,
         "splits": _splits(model, settings),
         "steps": list(canary.steps),

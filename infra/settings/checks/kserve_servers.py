@@ -51,8 +51,6 @@ def _lost_on_hugging_face(model: ModelSettings, storage: StorageSettings) -> Ite
         yield "engineOptions.extraArguments", " ".join(options.extra_arguments)
     if options.run_as:
         yield "engineOptions.runAs", f"user {options.run_as.user}"
-    if model.pipeline_parallel > 1:
-        yield "pipelineParallel", str(model.pipeline_parallel)
     if model.image != VLLM.image:
         yield "image", f'"{model.image}"'
     if model.compile_cache.kind == "none":
