@@ -32,6 +32,14 @@ def model(index: int, **fields: Any) -> Edit:
     return lambda raw: raw["models"][index].update(fields)
 
 
+def both(*edits: Edit) -> Edit:
+    def edit(raw: Json) -> None:
+        for item in edits:
+            item(raw)
+
+    return edit
+
+
 def test_the_example_is_accepted() -> None:
     assert problems_with(lambda _: None) == []
 
@@ -163,7 +171,7 @@ def test_a_route_past_the_picker_would_ask_prefill_servers_for_answers(route: Js
 
     assert problem.path == "gateway.routes[0]"
     assert "remove kserve.prefill" in problem.mend
-    assert problems_with(lambda raw: (routed(route)(raw), without(ASSISTANT, "prefill")(raw))) == []
+    assert problems_with(both(routed(route), without(ASSISTANT, "prefill"))) == []
 
 
 # --- rollouts and room ------------------------------------------------------------------------------------------------
@@ -183,7 +191,7 @@ def test_a_surge_without_room_is_refused_as_for_a_deployment() -> None:
 
     assert problem.path == "models[0].rollout"
     assert "write rollout: {strategy: replace}" in problem.mend
-    assert problems_with(lambda raw: (edit(raw), model(0, rollout={"strategy": "replace"})(raw))) == []
+    assert problems_with(both(edit, model(0, rollout={"strategy": "replace"}))) == []
 
 
 def test_a_quarter_of_an_llm_service_goes_first_so_it_needs_no_room() -> None:

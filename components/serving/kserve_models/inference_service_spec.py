@@ -10,6 +10,7 @@ from typing import Any
 from components.serving.engine_arguments import token_variables
 from components.serving.kserve_models.args import KServeModelArgs
 from components.serving.model_server_spec import strategy
+from components.serving.place_args import RolloutArgs
 from components.serving.pod_parts import engine_container, mounts, object_labels, pod_spec
 from components.serving.weights_spec import weight_variables
 from components.specs import Spec
@@ -44,12 +45,13 @@ def inference_service_spec(name: str, args: KServeModelArgs) -> Spec:
 
 
 def _standard(name: str, args: KServeModelArgs) -> Spec:
+    surge: RolloutArgs = {"strategy": "surge"}
     return {
         "labels": object_labels(name, args["engine"]),
         "minReplicas": args["replicas"],
         "maxReplicas": args["replicas"],
         # KServe's own strategy lets a quarter of the servers go before new ones are ready.
-        "deploymentStrategy": strategy(args.get("rollout", {"strategy": "surge"})),
+        "deploymentStrategy": strategy(args.get("rollout", surge)),
     }
 
 
