@@ -38,10 +38,11 @@ def asks_of(
     models: Iterable[ModelSettings], pools_of: PoolsOf, own: Sequence[MigLayoutSettings], storage: StorageSettings
 ) -> list[Ask]:
     """What these models ask for; one whose pools are not all known and valid is left out, which is said elsewhere."""
+    models = list(models)
     forms = [form for model in models for form in _forms(model)]
     known = [model for model in forms if _is_known(model, pools_of(model), own)]
     servers = [ask_of(model, pools_of(model), own, storage) for model in known]
-    return [*servers, *_downloads(known, storage)]
+    return [*servers, *_pickers_of_kserve(models), *_downloads(known, storage)]
 
 
 def ask_of(
@@ -70,6 +71,15 @@ def pickers_of(models: Iterable[ModelSettings], picker: EndpointPickerSettings) 
     """The gateway's endpoint pickers of these models, which stand in their namespace."""
     requests = {"cpu": Decimal(picker.cpu), "memory": Decimal(_GIB) * picker.memory_gib}
     return [Ask(f"the endpoint picker of {model.name}", picker.replicas, requests) for model in models]
+
+
+def _pickers_of_kserve(models: Iterable[ModelSettings]) -> Iterator[Ask]:
+    """Endpoint pickers of LLMInferenceServices; their Deployment is recreated, so a rollout adds none."""
+    for model in models:
+        if model.kserve and model.kserve.kind == "LLMInferenceService":
+            picker = model.kserve.scheduler
+            requests = {"cpu": Decimal(picker.cpu), "memory": Decimal(_GIB) * picker.memory_gib}
+            yield Ask(f"KServe's endpoint picker of {model.name}", picker.replicas, requests)
 
 
 def pods_at_most(model: ModelSettings) -> int:

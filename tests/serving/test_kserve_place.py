@@ -15,6 +15,7 @@ from infra.planning.destroy import requirements, violations
 from infra.planning.placement import node_pools, pack, pod_demands
 from infra.planning.priorities import INTERACTIVE
 from infra.planning.startup import StartupBudget
+from infra.settings.tenant_demand import asks_of
 from infra.versions import KNATIVE
 from simulator.crds import CrdSource, objects_in
 from stacks.kserve_layer import kserve_model_args
@@ -81,6 +82,16 @@ def test_the_picker_has_a_place_in_the_plan() -> None:
     assert packing.unplaced == ()
     (node,) = (node for node in packing.nodes if node.pool.name == "cpu")
     assert node.pods == ("LLMInferenceService models/assistant",)
+
+
+def test_the_picker_counts_against_a_tenants_quota() -> None:
+    """What it is reckoned with is what the object asks for."""
+    settings = settings_with(lambda _: None)
+    asks = asks_of(settings.models, lambda _: settings.node_pools, (), settings.storage)
+    (ask,) = (item for item in asks if item.owner == "KServe's endpoint picker of assistant")
+    demands = [item for item in pod_demands(objects()) if item.owner.endswith("/assistant")]
+
+    assert {**ask.requests, "pods": 1} in [item.requests for item in demands]
 
 
 def test_a_destroy_keeps_the_controller_of_each_kind() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.conventions import ENGINE_LABEL
 from infra.plan import Manifest, kubernetes_manifests
 from infra.planning.drain import DrainBudget
 from infra.planning.kserve import revision_timeout_seconds
@@ -166,6 +167,13 @@ def test_servers_are_kept_apart_by_labels_that_they_have(client: Client, deploym
 
     for selector in (constraint["labelSelector"], term["podAffinityTerm"]["labelSelector"]):
         assert selector["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_labels_of_ours_get_into_a_selector_that_cannot_change(client: Client) -> None:
+    """Why `spec.labels` may hold only what never differs between two versions of a model."""
+    ready_pods(client, "assistant-kserve", 1)
+
+    assert client.get(f"{DEPLOYMENTS}/assistant-kserve")["spec"]["selector"]["matchLabels"][ENGINE_LABEL] == "vllm"
 
 
 def initializer(pod: Json) -> Json:
