@@ -71,7 +71,7 @@ class KServeModelSettings(Settings):
     Standard: a Deployment. Knative: revisions, scaling by requests, canary by the field."""
     runtime: Runtime | None = None
     """Server of an InferenceService. vllm, tgi: the model's engine. huggingface: KServe's own Hugging Face server, with
-    vLLM inside; its version is KServe's. Default: the model's engine."""
+    vLLM inside; its image is of KServe's version, and it takes no engineOptions. Default: the model's engine."""
     canary_traffic_percent: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
     """Share of the traffic in % that the newest revision gets; the rest stays with the one before. Only in mode
     Knative: elsewhere KServe ignores it in silence. Default: all, once it is ready."""
