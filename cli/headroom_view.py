@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from infra.planning.headroom import Headroom, headroom
-from infra.settings import PlatformSettings
-from infra.settings.rooms import rooms_of, servers_of
+from infra.planning.headroom import Headroom, Servers, headroom
+from infra.settings import ModelSettings, PlatformSettings
+from infra.settings.rooms import prefill_servers, rooms_of, servers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,11 @@ class ModelRollout:
 
 
 def rollouts_of(settings: PlatformSettings) -> list[ModelRollout]:
-    """One for each model whose servers run on one node each; groups of nodes and KServe's go their own way."""
-    found = [
-        (
-            model,
-            servers_of(
-                model, [pool for pool in settings.node_pools if pool.name in model.node_pools], settings.mig_layouts
-            ),
-        )
-        for model in settings.models
-    ]
-    fleet = [servers for _, servers in found if servers]
+    """One for each model whose servers run on one node each and whose rollout is the settings' own; groups of nodes,
+    Knative's revisions and LLMInferenceServices go their own way."""
+    found = [(model, _servers(model, settings)) for model in settings.models]
+    apart = [_servers(form, settings) for model in settings.models if (form := prefill_servers(model))]
+    fleet = [servers for servers in [*(servers for _, servers in found), *apart] if servers]
     rooms = rooms_of(settings.node_pools, settings.mig_layouts)
     return [
         ModelRollout(
@@ -52,8 +46,13 @@ def rollouts_of(settings: PlatformSettings) -> list[ModelRollout]:
             headroom(servers.name, model.rollout.at_once, fleet, rooms),
         )
         for model, servers in found
-        if servers and model.nodes == 1 and not model.kserve
+        if servers and model.nodes == 1 and (model.kserve is None or model.kserve.mode == "Standard")
     ]
+
+
+def _servers(model: ModelSettings, settings: PlatformSettings) -> Servers | None:
+    pools = [pool for pool in settings.node_pools if pool.name in model.node_pools]
+    return servers_of(model, pools, settings.mig_layouts)
 
 
 def rollouts_as_text(rollouts: Sequence[ModelRollout]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.catalog.engines import engine
+from infra.catalog.kserve import HUGGING_FACE_SERVER
 from infra.conventions import GATEWAY_NAMESPACE
 from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.canary import CanarySettings, canary_of, differences, splits
@@ -48,6 +49,7 @@ def canary_rollout_args(
     facts = engine(model.engine)
     # Defaults are left out: a setting that a release of this program adds makes no other version.
     stable = model.model_dump(mode="json", exclude_defaults=True, exclude={"canary", "expose"})
+    hugging_face = model.kserve is not None and model.kserve.runtime == "huggingface"
     args: CanaryRolloutArgs = {
         "namespace": model.namespace,
         # A tenant may start pods as any account of its namespace, and this one may change a route of the gateway.
@@ -57,7 +59,7 @@ def canary_rollout_args(
         "canary": canary_of(model).name,
         "canary_servers": canary.replicas or model.replicas,
         "engine": model.engine,
-        "port": facts.metrics_port,
+        "port": HUGGING_FACE_SERVER.port if hugging_face else facts.metrics_port,
         "metrics_path": facts.metrics_path,
         "splits": _splits(model, settings),
         "steps": list(canary.steps),

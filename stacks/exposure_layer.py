@@ -58,7 +58,7 @@ def exposure_args(model: ModelSettings, expose: ExposeSettings, settings: Platfo
         "source_ranges": list(expose.source_ranges),
         "selector": selector_of(model),
         "port": port_of(model),
-        "health_path": model.custom.ready_path if model.custom else engine(model.engine).ready_path,
+        "health_path": _health_path(model),
         "service": service,
         "service_port": port,
         "paths": list(expose.paths),
@@ -73,3 +73,11 @@ def exposure_args(model: ModelSettings, expose: ExposeSettings, settings: Platfo
     if expose.certificate_arn:
         args["certificate_arn"] = expose.certificate_arn
     return args
+
+
+def _health_path(model: ModelSettings) -> str:
+    if model.kserve and model.kserve.runtime == "huggingface":
+        from infra.catalog.kserve import HUGGING_FACE_SERVER
+
+        return HUGGING_FACE_SERVER.ready_path.format(name=model.name)
+    return model.custom.ready_path if model.custom else engine(model.engine).ready_path

@@ -17,6 +17,7 @@ from infra.versions import (
     KSERVE_CHARTS,
 )
 from stacks.engine_options import engine_options, serving_pod
+from stacks.server_place import clients_args, rollout_args
 
 if TYPE_CHECKING:  # imported where they are used: most environments have no KServe
     from components.serving.kserve_models.args import GatewayArgs, KServeModelArgs, LoraArgs, PrefillArgs
@@ -80,6 +81,10 @@ def kserve_model_args(model: ModelSettings, settings: PlatformSettings) -> "KSer
         "engine": engine_options(model, settings),
         "pod": serving_pod(model, settings),
         "scheduler_replicas": kserve.scheduler.replicas,
+        "scheduler_cpu": kserve.scheduler.cpu,
+        "scheduler_memory_gib": kserve.scheduler.memory_gib,
+        "rollout": rollout_args(model),
+        "clients": clients_args(model),
     }
     if kserve.mode:
         args["mode"] = kserve.mode

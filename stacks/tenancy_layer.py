@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 
+from infra.catalog.kserve import KNATIVE_NAMESPACES
 from infra.conventions import GATEWAY_NAMESPACE, MIG_RESOURCE_PREFIX, MONITORING_NAMESPACE, STACK_LABEL
 from infra.errors import InputError
 from infra.settings import ModelSettings, PlatformSettings
@@ -27,10 +28,6 @@ OPERATOR = "external-secrets"
 
 # The ClusterSecretStore of the account's Secrets Manager, for tenants that name no other.
 STORE = "aws-secrets-manager"
-
-
-# Knative's activator and autoscaler, and Kourier's proxies where they have a namespace of their own.
-_KNATIVE = ("knative-serving", "kourier-system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ def _tenancy(
 
 def _knative(models: list[ModelSettings]) -> list[str]:
     """Where requests come from, and who counts them, in KServe's mode Knative."""
-    return list(_KNATIVE) if any(model.kserve and model.kserve.mode == "Knative" for model in models) else []
+    return list(KNATIVE_NAMESPACES) if any(model.kserve and model.kserve.mode == "Knative" for model in models) else []
 
 
 def _quota(quota: TenantQuota, settings: PlatformSettings) -> "TenantQuotaArgs":

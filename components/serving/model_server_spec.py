@@ -7,6 +7,7 @@ from components.serving.engine_arguments import engine_of
 from components.serving.network_policy_spec import network_policy_spec
 from components.serving.place_args import RolloutArgs
 from components.serving.pod_parts import drain_of, object_labels, one_at_a_time, pod_spec, selector_labels
+from components.serving.serving_args import ServingPodArgs
 from components.specs import Spec
 from infra.planning.startup import StartupBudget
 
@@ -42,15 +43,24 @@ def strategy(rollout: RolloutArgs) -> Spec:
 
 
 def step_seconds(args: "ModelServerArgs") -> int:
-    """How long a rollout may make no progress, in seconds: the end of a server that has the GPUs, a node, a server."""
-    return StartupBudget(args["pod"]["startup_seconds"]).exchange_seconds(drain_of(args["pod"]).grace_period_seconds)
+    """How long a rollout may make no progress, in seconds."""
+    return _step_seconds(args["pod"])
 
 
 def rollout_seconds(args: "ModelServerArgs") -> int:
-    """How long a whole rollout may take, in seconds: servers are exchanged one after the other, or some at once."""
-    rollout = _rollout(args)
-    together = args["replicas"] if rollout["strategy"] == "recreate" else rollout.get("at_once", 1)
-    return step_seconds(args) * math.ceil(args["replicas"] / together)
+    """How long a whole rollout may take, in seconds."""
+    return exchange_seconds(args["replicas"], args["pod"], _rollout(args))
+
+
+def exchange_seconds(replicas: int, pod: ServingPodArgs, rollout: RolloutArgs) -> int:
+    """How long it may take, in seconds, to exchange all servers: one after the other, or some at once."""
+    together = replicas if rollout["strategy"] == "recreate" else rollout.get("at_once", 1)
+    return _step_seconds(pod) * math.ceil(replicas / together)
+
+
+def _step_seconds(pod: ServingPodArgs) -> int:
+    """The end of a server that has the GPUs, a node, a server."""
+    return StartupBudget(pod["startup_seconds"]).exchange_seconds(drain_of(pod).grace_period_seconds)
 
 
 def _rollout(args: "ModelServerArgs") -> RolloutArgs:

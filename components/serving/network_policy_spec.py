@@ -27,27 +27,28 @@ def network_policy_spec(
         metrics_port: where it is another one than that of the API.
     """
     callers = [
-        _namespaces([clients.get("gateway_namespace", GATEWAY_NAMESPACE), *clients.get("namespaces", [])]),
+        from_namespaces([clients.get("gateway_namespace", GATEWAY_NAMESPACE), *clients.get("namespaces", [])]),
         {"podSelector": {}}
         if clients.get("same_namespace")
         else {"podSelector": {"matchLabels": {CLIENT_OF_LABEL: name}}},
     ]
-    monitor = _namespaces([clients.get("monitoring_namespace", MONITORING_NAMESPACE)])
+    monitor = from_namespaces([clients.get("monitoring_namespace", MONITORING_NAMESPACE)])
     return {
         "podSelector": {"matchLabels": selector},
         "policyTypes": ["Ingress"],
         "ingress": [
-            {"from": callers, "ports": _ports([http_port])},
-            {"from": [monitor], "ports": _ports([metrics_port or http_port])},
+            {"from": callers, "ports": tcp_ports([http_port])},
+            {"from": [monitor], "ports": tcp_ports([metrics_port or http_port])},
         ],
     }
 
 
-def _namespaces(names: Sequence[str]) -> Spec:
+def from_namespaces(names: Sequence[str]) -> Spec:
     """Pods of namespaces, by the label with the name that the API server keeps on each."""
     expression = {"key": _NAMESPACE_NAME, "operator": "In", "values": sorted(set(names))}
     return {"namespaceSelector": {"matchExpressions": [expression]}}
 
 
-def _ports(ports: Sequence[int]) -> list[Spec]:
+def tcp_ports(ports: Sequence[int]) -> list[Spec]:
+    """Ports of a rule."""
     return [{"protocol": "TCP", "port": port} for port in ports]

@@ -9,6 +9,7 @@ always let in (Kubernetes documentation, network policies).
 from typing import TYPE_CHECKING
 
 from components.specs import Spec
+from infra.catalog.kserve import LLM_PODS
 from infra.conventions import API_CLIENT_LABEL
 
 if TYPE_CHECKING:
@@ -19,11 +20,10 @@ _COMPONENT = "app.kubernetes.io/component"
 _SPACE = "kubernetes.io/metadata.name"
 
 # Pods with a policy of their own that says who may call them.
-_GUARDED = ("model-server", "model-follower")
+_GUARDED = ("model-server", "model-follower", LLM_PODS.servers, LLM_PODS.prefill_servers)
 
-# Pods of others that ask the API server and cannot carry our label: KServe's endpoint picker (kserve v0.20.0,
-# pkg/constants), and the Job of a canary.
-_API_CLIENTS = ("llminferenceservice-router-scheduler", "canary-rollout")
+# Pods of others that ask the API server and cannot carry our label: KServe's endpoint picker, and the Job of a canary.
+_API_CLIENTS = (LLM_PODS.picker, "canary-rollout")
 
 # Addresses that are not the internet's: RFC 1918, shared address space (RFC 6598, the pods' own in some clusters), and
 # link-local, where EC2's metadata service is.

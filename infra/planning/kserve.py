@@ -35,3 +35,15 @@ def revision_timeout_seconds(longest_generation_seconds: int) -> int:
 def longest_knative_drain() -> int:
     """Longest generation in seconds that Knative's largest time-out leaves room for."""
     return KNATIVE_LONGEST_TIMEOUT_SECONDS - KNATIVE_QUIET_SECONDS - EXIT_MARGIN_SECONDS
+
+
+def default_unavailable(replicas: int) -> int:
+    """Servers that a Deployment with Kubernetes' default strategy lets go before new ones are ready: a quarter,
+    rounded down. KServe gives the Deployments of an LLMInferenceService no other strategy and has no field for one
+    (pkg/controller/v1alpha2/llmisvc/workload_single_node.go)."""
+    return replicas // 4
+
+
+def default_surge(replicas: int) -> int:
+    """Servers beyond `replicas` that such a Deployment starts at most: a quarter, rounded up."""
+    return -(-replicas // 4)

@@ -54,6 +54,10 @@ class Scheduler(Settings):
 
     replicas: Positive = 1
     """Pickers. KServe's own default is one; its Deployment is recreated at each change."""
+    cpu: Annotated[Positive, Field(le=6)] = 1
+    """CPU request of one in cores; KServe's template limits it to 6. Default: what the template asks for."""
+    memory_gib: Positive = 2
+    """Memory request and limit of one in GiB. Default: what KServe's template asks for."""
 
 
 class KServeModelSettings(Settings):
@@ -67,13 +71,13 @@ class KServeModelSettings(Settings):
     Standard: a Deployment. Knative: revisions, scaling by requests, canary by the field."""
     runtime: Runtime | None = None
     """Server of an InferenceService. vllm, tgi: the model's engine. huggingface: KServe's own Hugging Face server, with
-    vLLM inside; its version is KServe's. Default: the model's engine."""
+    vLLM inside; its image is of KServe's version, and it takes no engineOptions. Default: the model's engine."""
     canary_traffic_percent: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
     """Share of the traffic in % that the newest revision gets; the rest stays with the one before. Only in mode
     Knative: elsewhere KServe ignores it in silence. Default: all, once it is ready."""
     min_replicas: Count | None = None
     """Fewest servers, in mode Knative; 0 lets go of the last one, and a first request then waits for a whole start.
-    Default: the model's `replicas`."""
+    A revision begins with the model's `replicas`. Default: as many."""
     max_replicas: Positive | None = None
     """Most servers, in mode Knative. Default: the model's `replicas`."""
     container_concurrency: Positive | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from infra.catalog.instances import GpuInstanceType
 from infra.planning.headroom import Machine, Room, Servers
+from infra.planning.kserve import default_surge, default_unavailable
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
@@ -38,6 +39,33 @@ def servers_of(
         memory_gib=model.resources.memory_gib or 0,
         apart=model.spread.nodes == "required",
     )
+
+
+def prefill_servers(model: ModelSettings) -> ModelSettings | None:
+    """The servers of a model that only read prompts, as a model; None where there are none."""
+    prefill = model.kserve.prefill if model.kserve else None
+    if prefill is None:
+        return None
+    cut = {"tensor_parallel": prefill.tensor_parallel or model.tensor_parallel, "replicas": prefill.replicas}
+    return model.model_copy(update={**cut, "name": f"{model.name} (prefill)"})
+
+
+def surge_of(model: ModelSettings) -> int:
+    """Servers beyond its replicas while a version is exchanged by a surge. KServe decides in two of its three forms."""
+    kserve = model.kserve
+    if kserve and kserve.mode == "Knative":
+        # A new revision comes with all of its own at once.
+        return max(model.replicas, kserve.min_replicas or 0)
+    if kserve and kserve.kind == "LLMInferenceService":
+        return default_surge(model.replicas)
+    return model.rollout.at_once
+
+
+def waits_for_room(model: ModelSettings) -> bool:
+    """Whether a rollout keeps every old server until a new one is ready, so that without room it hangs."""
+    if model.kserve and model.kserve.kind == "LLMInferenceService":
+        return default_unavailable(model.replicas) == 0
+    return model.rollout.strategy == "surge"
 
 
 def _divides(pool: NodePoolSettings, model: ModelSettings, own: Sequence[MigLayoutSettings]) -> bool:

@@ -15,6 +15,7 @@ from infra.settings.gateway import EndpointPickerSettings
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
+from infra.settings.rooms import prefill_servers, surge_of
 from infra.settings.slices import mig_of, share_of
 from infra.settings.storage import (
     EfsWeights,
@@ -37,10 +38,11 @@ def asks_of(
     models: Iterable[ModelSettings], pools_of: PoolsOf, own: Sequence[MigLayoutSettings], storage: StorageSettings
 ) -> list[Ask]:
     """What these models ask for; one whose pools are not all known and valid is left out, which is said elsewhere."""
+    models = list(models)
     forms = [form for model in models for form in _forms(model)]
     known = [model for model in forms if _is_known(model, pools_of(model), own)]
     servers = [ask_of(model, pools_of(model), own, storage) for model in known]
-    return [*servers, *_downloads(known, storage)]
+    return [*servers, *_pickers_of_kserve(models), *_downloads(known, storage)]
 
 
 def ask_of(
@@ -71,26 +73,30 @@ def pickers_of(models: Iterable[ModelSettings], picker: EndpointPickerSettings) 
     return [Ask(f"the endpoint picker of {model.name}", picker.replicas, requests) for model in models]
 
 
+def _pickers_of_kserve(models: Iterable[ModelSettings]) -> Iterator[Ask]:
+    """Endpoint pickers of LLMInferenceServices; their Deployment is recreated, so a rollout adds none."""
+    for model in models:
+        if model.kserve and model.kserve.kind == "LLMInferenceService":
+            picker = model.kserve.scheduler
+            requests = {"cpu": Decimal(picker.cpu), "memory": Decimal(_GIB) * picker.memory_gib}
+            yield Ask(f"KServe's endpoint picker of {model.name}", picker.replicas, requests)
+
+
 def pods_at_most(model: ModelSettings) -> int:
     """Pods of a model at once: its servers, and those that a rollout starts before old ones go."""
-    surge = model.rollout.at_once if model.rollout.strategy == "surge" else 0
     if model.kserve and model.kserve.mode == "Knative":
         # The old revision serves until the new one is ready.
-        most = model.kserve.max_replicas or model.replicas
-        fewest = model.replicas if model.kserve.min_replicas is None else model.kserve.min_replicas
-        return most + max(1, fewest)
-    if model.kserve:
-        surge = 1
-    return model.nodes * (model.replicas + surge)
+        return (model.kserve.max_replicas or model.replicas) + surge_of(model)
+    surges = model.rollout.strategy == "surge"  # the default, and all that an LLMInferenceService has
+    return model.nodes * (model.replicas + (surge_of(model) if surges else 0))
 
 
 def _forms(model: ModelSettings) -> Iterator[ModelSettings]:
     """The model, its prefill servers, and a canary beside it: what has pods of its own."""
     yield model
-    prefill = model.kserve.prefill if model.kserve else None
+    prefill = prefill_servers(model)
     if prefill:
-        cut = {"tensor_parallel": prefill.tensor_parallel or model.tensor_parallel, "replicas": prefill.replicas}
-        yield model.model_copy(update={**cut, "name": f"{model.name} (prefill)"})
+        yield prefill
     if model.canary and model.kserve is None:
         yield canary_of(model)
 

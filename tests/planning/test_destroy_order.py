@@ -12,7 +12,7 @@ import pytest
 
 from infra.plan import Plan, PlannedResource, Value
 from infra.planning.destroy import DestroyGraph, Edge, requirements, unmet, violations
-from infra.planning.destroy.inside import CONTROLLERS, group_of
+from infra.planning.destroy.inside import controller_of, group_of
 from infra.planning.destroy.references import references
 from infra.planning.destroy.requirement import Found
 from infra.settings import load_stack_file
@@ -129,7 +129,8 @@ def test_every_custom_resource_has_a_controller_that_outlives_it(plan: Plan) -> 
     order = DestroyGraph(plan).order()
     accounts = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
     for item in custom:
-        controller = CONTROLLERS[group_of(item)]  # a kind without a row is a KeyError
+        controller = controller_of(item)
+        assert controller, f"{group_of(item)} {item.inputs['kind']} has no row in CONTROLLERS"
         outlive = [
             *found.releases(controller.chart),
             *found.releases(controller.crd_chart),

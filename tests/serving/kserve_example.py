@@ -15,7 +15,7 @@ from stacks.evaluation import evaluate
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "examples" / "kserve" / "Pulumi.kserve.yaml"
-CHAT, DRAFT, SUMMARIES, ASSISTANT = range(4)
+CHAT, DRAFT, SUMMARIES, ASSISTANT, CLASSIC = range(5)
 
 Json = dict[str, Any]
 

@@ -3,6 +3,7 @@
 import json
 
 from components.serving.kserve_models.knative_spec import FEATURES, knative_serving_spec
+from components.serving.kserve_models.policies import llm_selector
 from components.serving.kserve_models.values import configuration_data, llm_resources_values, resources_values
 from infra.planning.drain import DrainBudget
 from infra.planning.kserve import revision_timeout_seconds
@@ -21,7 +22,7 @@ def test_the_mode_stands_on_every_inference_service() -> None:
         item.name: item.body["metadata"]["annotations"][MODE] for item in objects() if item.kind == "InferenceService"
     }
 
-    assert modes == {"chat": "Standard", "summaries": "Standard", "draft": "Knative"}
+    assert modes == {"chat": "Standard", "summaries": "Standard", "draft": "Knative", "classic": "Standard"}
 
 
 def test_a_standard_predictor_is_written_out() -> None:
@@ -37,7 +38,8 @@ def test_a_standard_predictor_is_written_out() -> None:
     assert not engine["image"].endswith(":latest")
     assert engine["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert "cpu" not in engine["resources"]["limits"]
-    assert predictor["deploymentStrategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    # As its settings say; KServe's own would let a quarter go.
+    assert predictor["deploymentStrategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
 
 
 def test_a_knative_predictor_has_nothing_that_knative_refuses() -> None:
@@ -130,7 +132,7 @@ def test_every_model_has_a_disruption_budget_that_selects_its_pods() -> None:
     labels = body_of("InferenceService", "chat")["spec"]["predictor"]["labels"]
 
     assert budgets["chat"].items() <= labels.items()
-    assert budgets["assistant"] == {"app.kubernetes.io/name": "assistant", "kserve.io/component": "workload"}
+    assert budgets["assistant"] == llm_selector("assistant")
 
 
 def test_charts_come_in_an_order_in_which_none_meets_what_another_made() -> None:

@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.planning.drain import EXIT_MARGIN_SECONDS
-from infra.planning.kserve import KNATIVE_LONGEST_TIMEOUT_SECONDS, longest_knative_drain, revision_timeout_seconds
-from tests.serving.kserve_example import ASSISTANT, CHAT, DRAFT, SUMMARIES, Json, problems_with
+from infra.planning.kserve import (
+    KNATIVE_LONGEST_TIMEOUT_SECONDS,
+    default_surge,
+    default_unavailable,
+    longest_knative_drain,
+    revision_timeout_seconds,
+)
+from tests.serving.kserve_example import ASSISTANT, CHAT, CLASSIC, DRAFT, SUMMARIES, Json, problems_with
 
 Edit = Callable[[Json], object]
 
@@ -24,6 +30,14 @@ def without(index: int, field: str) -> Edit:
 
 def model(index: int, **fields: Any) -> Edit:
     return lambda raw: raw["models"][index].update(fields)
+
+
+def both(*edits: Edit) -> Edit:
+    def edit(raw: Json) -> None:
+        for item in edits:
+            item(raw)
+
+    return edit
 
 
 def test_the_example_is_accepted() -> None:
@@ -54,6 +68,31 @@ REFUSED = [
     (kserve(ASSISTANT, prefill={"tensorParallel": 16}), "models[3].kserve.prefill.tensorParallel", "write 8"),
     (kserve(ASSISTANT, prefill={"tensorParallel": 3}), "models[3].kserve.prefill.tensorParallel", "write 2"),
     (lambda raw: raw.pop("kserve"), "models[3].kserve.route", "add kserve: {gateway:"),
+    (model(SUMMARIES, image="docker.io/example-org/server:v0.33.0"), "models[2].image", "write runtime: vllm"),
+    (model(SUMMARIES, pipelineParallel=2), "models[2].pipelineParallel", "write runtime: vllm"),
+    (model(CLASSIC, pipelineParallel=2), "models[4].pipelineParallel", "remove pipelineParallel"),
+    (model(DRAFT, drain={"preStopSeconds": 20}), "models[1].drain.preStopSeconds", "write mode: Standard"),
+    (model(DRAFT, clients={"sameNamespace": True}), "models[1].clients", "write mode: Standard"),
+    (model(DRAFT, rollout={"strategy": "replace"}), "models[1].rollout", "write mode: Standard"),
+    (model(DRAFT, rollout={"atOnce": 2}), "models[1].rollout", "give the pools room"),
+    (model(DRAFT, replicas=4), "models[1].replicas", "write 3"),
+    (model(ASSISTANT, rollout={"strategy": "replace"}), "models[3].rollout", "mode: Standard"),
+    (model(ASSISTANT, rollout={"strategy": "surge"}, replicas=4), "models[3].rollout", "remove it"),
+    (model(ASSISTANT, model="/models/qwen", checkpointGib=15.0), "models[3].model", "kind: InferenceService"),
+    (
+        model(ASSISTANT, engineOptions={"kvOffload": {"gib": 8.0}}),
+        "models[3].engineOptions.kvOffload",
+        "kserve.prefill",
+    ),
+    (
+        model(ASSISTANT, engineOptions={"loraAdapters": [{"name": "tax", "source": "example-org/tax"}]}),
+        "models[3].engineOptions.loraAdapters",
+        "move it to kserve.lora",
+    ),
+    (model(ASSISTANT, nodes=2), "models[3].kserve", "remove kserve or nodes"),
+    (model(DRAFT, expose={"kind": "LoadBalancer"}), "models[1].expose", "gateway.routes"),
+    (model(ASSISTANT, expose={"kind": "Ingress"}), "models[3].expose", "gateway.routes"),
+    (lambda raw: raw.pop("cpuPool"), "cpuPool", "add cpuPool"),
 ]
 
 
@@ -80,9 +119,125 @@ def test_the_nearest_working_setting_works(seconds: int) -> None:
     assert problems_with(model(index, drain={"shutdownTimeoutSeconds": seconds})) == []
 
 
-def test_adapters_must_be_fetched_by_somebody() -> None:
+def test_an_option_that_the_hugging_face_server_would_drop_says_who_takes_it() -> None:
+    (problem,) = problems_with(model(SUMMARIES, engineOptions={"maxConcurrentSequences": 64}))
+
+    assert problem.path == "models[2].engineOptions.maxConcurrentSequences"
+    assert "runtime vllm takes engineOptions.maxConcurrentSequences" in problem.accepted
+
+
+def test_a_canary_cannot_bring_an_image_of_its_own_to_the_hugging_face_server() -> None:
+    def edit(raw: Json) -> None:
+        raw["models"][DRAFT]["kserve"] = {"kind": "InferenceService", "mode": "Knative", "runtime": "huggingface"}
+        raw["models"][DRAFT]["drain"] = {"shutdownTimeoutSeconds": 30}
+        raw["models"][DRAFT]["canary"] = {"image": "docker.io/example-org/server:v0.33.0"}
+
+    (problem,) = problems_with(edit)
+
+    assert problem.path == "models[1].canary.image"
+
+
+@pytest.mark.parametrize("kind", ["LoadBalancer", "Ingress"])
+def test_a_server_in_mode_standard_may_have_a_load_balancer(kind: str) -> None:
+    assert problems_with(model(CHAT, expose={"kind": kind})) == []
+
+
+# --- routes -----------------------------------------------------------------------------------------------------------
+
+
+def routed(route: Json) -> Edit:
+    def edit(raw: Json) -> None:
+        raw["gateway"] = {"routes": [{"name": "way", **route}]}
+
+    return edit
+
+
+@pytest.mark.parametrize("name", ["chat", "draft", "summaries", "assistant", "classic"])
+def test_every_form_may_stand_behind_a_route(name: str) -> None:
+    assert problems_with(routed({"match": {"model": name}, "backends": [{"model": name}]})) == []
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"match": {"model": "assistant"}, "backends": [{"model": "assistant"}], "balance": "service"},
+        {"match": {"model": "assistant"}, "backends": [{"model": "assistant"}], "overflow": "chat"},
+        {"match": {"model": "chat"}, "backends": [{"model": "chat"}], "overflow": "assistant"},
+        {"match": {"model": "other"}, "backends": [{"model": "assistant"}]},
+    ],
+)
+def test_a_route_past_the_picker_would_ask_prefill_servers_for_answers(route: Json) -> None:
+    (problem,) = problems_with(routed(route))
+
+    assert problem.path == "gateway.routes[0]"
+    assert "remove kserve.prefill" in problem.mend
+    assert problems_with(both(routed(route), without(ASSISTANT, "prefill"))) == []
+
+
+# --- rollouts and room ------------------------------------------------------------------------------------------------
+
+
+def pool(**limits: int) -> Edit:
+    return lambda raw: raw["nodePools"][0]["limits"].update(limits)
+
+
+def test_a_surge_without_room_is_refused_as_for_a_deployment() -> None:
+    def edit(raw: Json) -> None:
+        raw["models"] = [raw["models"][CHAT]]
+        raw["models"][0].pop("rollout")
+        pool(gpus=2, nodes=2)(raw)
+
+    (problem,) = problems_with(edit)
+
+    assert problem.path == "models[0].rollout"
+    assert "write rollout: {strategy: replace}" in problem.mend
+    assert problems_with(both(edit, model(0, rollout={"strategy": "replace"}))) == []
+
+
+def test_a_quarter_of_an_llm_service_goes_first_so_it_needs_no_room() -> None:
+    """Kubernetes' default strategy: with four servers one may go, with three none may."""
+
+    def edit(replicas: int) -> Edit:
+        def change(raw: Json) -> None:
+            raw["models"] = [raw["models"][ASSISTANT]]
+            raw["models"][0].update(replicas=replicas, tensorParallel=1)
+            raw["models"][0]["kserve"].pop("prefill")
+            pool(gpus=replicas, nodes=replicas)(raw)
+
+        return change
+
+    assert [problem.path for problem in problems_with(edit(3))] == ["models[0].rollout"]
+    assert problems_with(edit(4)) == []
+
+
+def test_prefill_servers_need_room_too() -> None:
+    def edit(raw: Json) -> None:
+        raw["models"] = [raw["models"][ASSISTANT]]  # 2 x 2 GPUs that decode, 2 x 1 that read prompts
+        pool(gpus=5, nodes=5)(raw)
+
+    assert {problem.path for problem in problems_with(edit)} == {
+        "models[0].replicas", "models[0].kserve.prefill.replicas",
+    }  # fmt: skip
+
+
+@given(st.integers(1, 200))
+def test_kubernetes_default_strategy_always_moves(replicas: int) -> None:
+    """As Deployments document it: a quarter up is rounded up, a quarter down is rounded down."""
+    assert default_surge(replicas) >= 1
+    assert 0 <= default_surge(replicas) - default_unavailable(replicas) <= 1
+    assert (default_unavailable(replicas) == 0) == (replicas < 4)
+
+
+# --- adapters and drains ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("uri", ["hf://example-org/adapter", "pvc://adapters/legal"])
+def test_adapters_must_be_fetched_by_somebody(uri: str) -> None:
+    """KServe mounts those on claims no more than it fetches others, when it does not fetch the model."""
+
     def edit(raw: Json) -> None:
         raw["models"][ASSISTANT]["weights"] = "shared"
+        raw["models"][ASSISTANT]["kserve"]["lora"] = {"adapters": [{"name": "legal", "uri": uri}]}
 
     assert "models[3].kserve.lora.adapters[0].uri" in {problem.path for problem in problems_with(edit)}
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from infra.conventions import ENGINE_LABEL
 from infra.plan import Manifest, kubernetes_manifests
 from infra.planning.drain import DrainBudget
 from infra.planning.kserve import revision_timeout_seconds
+from infra.planning.priorities import INTERACTIVE
 from infra.progress import SilentProgress
 from infra.settings import load_stack_file
 from simulator.client import ApiError, Client, Json, wait_for
@@ -21,7 +23,7 @@ from simulator.environment import Throwaway, throwaway
 from simulator.node_sources import PlannedNodes
 from simulator.workloads import pod_is_ready
 from stacks.evaluation import evaluate
-from tests.simulator.manifests import manifest, small_plan
+from tests.simulator.manifests import small_plan
 
 # Upstream's own CRDs without schemas: what the full ones refuse is asked elsewhere, and they cost the API server most
 # of a minute of work.
@@ -37,19 +39,13 @@ PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 KNATIVE_SERVICE = f"/apis/serving.knative.dev/v1/namespaces/{NAMESPACE}/services/draft-predictor"
 DRAFT = f"/apis/serving.kserve.io/v1beta1/namespaces/{NAMESPACE}/inferenceservices/draft"
+POLICIES = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies"
 POOLS = f"/apis/inference.networking.k8s.io/v1/namespaces/{NAMESPACE}/inferencepools"
-
-
-def system_node() -> Manifest:
-    """A node as of the node group that EKS keeps: what tolerates its taint, and nothing else, runs there."""
-    made = manifest("v1", "Node", "system", spec={"taints": [{"key": "CriticalAddonsOnly", "effect": "NoSchedule"}]})
-    made.body["metadata"]["annotations"] = {"kwok.x-k8s.io/node": "fake"}
-    return made
 
 
 @pytest.fixture(scope="module")
 def plan() -> list[Manifest]:
-    return [*kubernetes_manifests(evaluate(load_stack_file(STACK), "stand-in")), system_node()]
+    return kubernetes_manifests(evaluate(load_stack_file(STACK), "stand-in"))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +102,8 @@ def test_a_standard_model_runs_with_our_drain(client: Client) -> None:
     assert not pod["spec"].get("initContainers"), "nothing of KServe's own: the engine downloads"
     assert pool_of(client, pod) == "inference-l40s"
     strategy = client.get(f"{DEPLOYMENTS}/chat-predictor")["spec"]["strategy"]["rollingUpdate"]
-    assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
+    assert strategy == {"maxUnavailable": 1, "maxSurge": 0}, "as the settings say, not KServe's quarter"
+    assert pod["spec"]["priorityClassName"] == INTERACTIVE.name
 
 
 @pytest.mark.parametrize("deployment", ["assistant-kserve", "assistant-kserve-prefill"])
@@ -119,13 +116,23 @@ def test_servers_of_an_llm_service_run_with_our_drain(client: Client, deployment
     assert engine["command"] == ["vllm", "serve"]
     assert "--shutdown-timeout=240" in engine["args"]
     assert initializer(pod)["args"][:2] == ["hf://Qwen/Qwen3-8B", "/mnt/models"]
+    assert engine["args"][0] == "/mnt/models", "flags of KServe's before it would take it for an adapter"
+    assert engine["args"].count("--lora-modules") == 1
+    assert "legal=/mnt/lora/legal" in engine["args"]
+    assert "'" not in "".join(engine["args"])
+    assert initializer(pod)["args"][2:4] == ["hf://example-org/qwen3-8b-legal:main", "/mnt/lora/legal"]
+    assert pod["spec"]["priorityClassName"] == INTERACTIVE.name
     assert pool_of(client, pod) == "inference-l40s"
 
 
 def test_the_endpoint_picker_runs_where_no_gpu_is(client: Client) -> None:
     (pod,) = ready_pods(client, "assistant-kserve-router-scheduler", 1)
 
-    assert pod["spec"]["nodeName"] == "system"
+    assert pool_of(client, pod) == "cpu"
+    assert {"key": "CriticalAddonsOnly", "operator": "Exists"} in pod["spec"]["tolerations"]
+    (picker,) = pod["spec"]["containers"]
+    assert picker["resources"]["requests"] == {"cpu": "1", "memory": "2Gi"}
+    assert picker["resources"]["limits"]["memory"] == "2Gi"
     assert [container["name"] for container in pod["spec"]["containers"]] == ["main"]
     assert initializer(pod)["image"].startswith("docker.io/kserve/storage-initializer:")
     (pool,) = client.items(POOLS)
@@ -133,6 +140,40 @@ def test_the_endpoint_picker_runs_where_no_gpu_is(client: Client) -> None:
     wanted = pool["spec"]["selector"]["matchLabels"]
     (server,) = ready_pods(client, "assistant-kserve", 1)
     assert wanted.items() <= server["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize(
+    ("policy", "deployments"),
+    [
+        ("chat", ["chat-predictor"]),
+        ("assistant", ["assistant-kserve", "assistant-kserve-prefill"]),
+        ("assistant-picker", ["assistant-kserve-router-scheduler"]),
+    ],
+)
+def test_a_policy_is_about_the_pods_that_kserve_makes(client: Client, policy: str, deployments: list[str]) -> None:
+    chosen = client.get(f"{POLICIES}/{policy}")["spec"]["podSelector"]["matchLabels"]
+    selector = ",".join(f"{key}={value}" for key, value in chosen.items())
+    made = [pod["metadata"]["name"] for name in deployments for pod in ready_pods(client, name, 1)]
+
+    assert sorted(pod["metadata"]["name"] for pod in client.items(PODS, labelSelector=selector)) == sorted(made)
+
+
+@pytest.mark.parametrize("deployment", ["chat-predictor", "assistant-kserve", "assistant-kserve-prefill"])
+def test_servers_are_kept_apart_by_labels_that_they_have(client: Client, deployment: str) -> None:
+    """A selector that selects nothing would keep nothing apart, and nobody would hear of it."""
+    (pod,) = ready_pods(client, deployment, 1)
+    (constraint,) = pod["spec"]["topologySpreadConstraints"]
+    (term,) = pod["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+
+    for selector in (constraint["labelSelector"], term["podAffinityTerm"]["labelSelector"]):
+        assert selector["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_labels_of_ours_get_into_a_selector_that_cannot_change(client: Client) -> None:
+    """Why `spec.labels` may hold only what never differs between two versions of a model."""
+    ready_pods(client, "assistant-kserve", 1)
+
+    assert client.get(f"{DEPLOYMENTS}/assistant-kserve")["spec"]["selector"]["matchLabels"][ENGINE_LABEL] == "vllm"
 
 
 def initializer(pod: Json) -> Json:
@@ -153,6 +194,7 @@ def test_a_knative_model_is_a_knative_service_of_ours(client: Client) -> None:
     assert pod["timeoutSeconds"] == revision_timeout_seconds(90)
     assert annotations["autoscaling.knative.dev/min-scale"] == "1"
     assert annotations["autoscaling.knative.dev/max-scale"] == "3"
+    assert annotations["autoscaling.knative.dev/initial-scale"] == "2"
     assert engine["args"][0] == "microsoft/Phi-4-mini-instruct"
     assert engine["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert spec["traffic"] == [{"latestRevision": True, "percent": 100}], "no revision came before the first"

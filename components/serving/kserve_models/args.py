@@ -4,6 +4,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from components.serving.place_args import ClientsArgs, RolloutArgs
 from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 
 
@@ -59,7 +60,7 @@ class KServeModelArgs(TypedDict):
     runtime: NotRequired[str]
     """huggingface for KServe's own Hugging Face server; default: the engine itself."""
     replicas: int
-    """Servers."""
+    """Servers; in mode Knative those that a revision begins with."""
     engine: EngineOptionsArgs
     """What the engine does."""
     pod: ServingPodArgs
@@ -78,5 +79,15 @@ class KServeModelArgs(TypedDict):
     """Adapters, with LLMInferenceService."""
     scheduler_replicas: NotRequired[int]
     """Endpoint pickers of an LLMInferenceService. Default: 1."""
+    scheduler_cpu: NotRequired[int]
+    """CPU request of one picker in cores. Default: 1."""
+    scheduler_memory_gib: NotRequired[int]
+    """Memory request and limit of one picker in GiB. Default: 2."""
     gateway: NotRequired[GatewayArgs]
     """Gateway on which KServe makes a route of an LLMInferenceService. Default: no route."""
+    rollout: NotRequired[RolloutArgs]
+    """How a new version replaces the old one, in mode Standard; the others have no choice. Default: surge, one at
+    once."""
+    clients: NotRequired[ClientsArgs]
+    """Who may reach the servers; in mode Knative only Knative may, whoever asked it. Default: the gateway's namespace,
+    for metrics the monitoring namespace, and pods that say they are clients of it."""

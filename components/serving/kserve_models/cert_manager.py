@@ -6,6 +6,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v3 import Release
 
+from components.serving.kserve_models.values import ON_SYSTEM_NODES
 from components.specs import Spec
 
 NAMESPACE = "cert-manager"
@@ -54,6 +55,14 @@ def cert_manager_values() -> Spec:
     """The chart's values. Keys: deploy/charts/cert-manager/values.yaml of the Go module at v1.21.2.
 
     The Job that checks the API after installation stays on: KServe's charts make Certificates, which cert-manager's
-    webhook must be there to take.
+    webhook must be there to take. The chart has no toleration for all its pods, so each has its own.
     """
-    return {"crds": {"enabled": True, "keep": True}, "global": {"leaderElection": {"namespace": NAMESPACE}}}
+    placed: Spec = {"tolerations": ON_SYSTEM_NODES}
+    return {
+        "crds": {"enabled": True, "keep": True},
+        "global": {"leaderElection": {"namespace": NAMESPACE}},
+        **placed,
+        "webhook": placed,
+        "cainjector": placed,
+        "startupapicheck": placed,
+    }

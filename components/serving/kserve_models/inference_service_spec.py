@@ -9,9 +9,12 @@ from typing import Any
 
 from components.serving.engine_arguments import token_variables
 from components.serving.kserve_models.args import KServeModelArgs
+from components.serving.model_server_spec import strategy
+from components.serving.place_args import RolloutArgs
 from components.serving.pod_parts import engine_container, mounts, object_labels, pod_spec
 from components.serving.weights_spec import weight_variables
 from components.specs import Spec
+from infra.catalog.engines import VLLM
 from infra.catalog.kserve import HUGGING_FACE_SERVER as SERVER
 from infra.planning.kserve import revision_timeout_seconds
 from infra.planning.startup import StartupBudget
@@ -21,6 +24,7 @@ CONTAINER = "kserve-container"
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
 AUTOSCALER_ANNOTATION = "serving.kserve.io/autoscalerClass"
 PROGRESS_ANNOTATION = "serving.knative.dev/progress-deadline"
+INITIAL_SCALE_ANNOTATION = "autoscaling.knative.dev/initial-scale"
 
 # Knative chooses the protocol by the port's name and takes no other (pkg/apis/serving/k8s_validation.go).
 _KNATIVE_PORT = "http1"
@@ -41,22 +45,22 @@ def inference_service_spec(name: str, args: KServeModelArgs) -> Spec:
 
 
 def _standard(name: str, args: KServeModelArgs) -> Spec:
+    surge: RolloutArgs = {"strategy": "surge"}
     return {
-        "labels": object_labels(name),
+        "labels": object_labels(name, args["engine"]),
         "minReplicas": args["replicas"],
         "maxReplicas": args["replicas"],
-        # A new server is ready before an old one goes. KServe's own strategy lets a quarter of them go.
-        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        # KServe's own strategy lets a quarter of the servers go before new ones are ready.
+        "deploymentStrategy": strategy(args.get("rollout", surge)),
     }
 
 
 def _knative(name: str, args: KServeModelArgs) -> Spec:
     canary = args.get("canary_traffic_percent")
     return {
-        "labels": object_labels(name),
-        # Knative's own patience with a new revision is ten minutes; a node and a large model take longer.
-        "annotations": {PROGRESS_ANNOTATION: f"{StartupBudget(args['pod']['startup_seconds']).rollout_seconds}s"},
-        "minReplicas": args.get("min_replicas", args["replicas"]),
+        "labels": object_labels(name, args["engine"]),
+        "annotations": _revision_annotations(args),
+        "minReplicas": _fewest(args),
         "maxReplicas": args.get("max_replicas", args["replicas"]),
         # Bounds a request, and is the pod's grace period as well.
         "timeout": revision_timeout_seconds(args["pod"]["shutdown_timeout_seconds"]),
@@ -64,6 +68,19 @@ def _knative(name: str, args: KServeModelArgs) -> Spec:
         "containerConcurrency": args.get("container_concurrency", 0),
         **({} if canary is None else {"canaryTrafficPercent": canary}),
     }
+
+
+def _revision_annotations(args: KServeModelArgs) -> dict[str, str]:
+    """Annotations that KServe passes on to each revision."""
+    # Knative's own patience with a new revision is ten minutes; a node and a large model take longer.
+    patience = {PROGRESS_ANNOTATION: f"{StartupBudget(args['pod']['startup_seconds']).rollout_seconds}s"}
+    # Knative begins with one server, or with the fewest where that is more.
+    first = args["replicas"] if args["replicas"] > max(1, _fewest(args)) else None
+    return {**patience, INITIAL_SCALE_ANNOTATION: str(first)} if first else patience
+
+
+def _fewest(args: KServeModelArgs) -> int:
+    return args.get("min_replicas", args["replicas"])
 
 
 def _predictor_pod(name: str, args: KServeModelArgs) -> Spec:
@@ -115,10 +132,14 @@ def _hugging_face_arguments(name: str, args: KServeModelArgs) -> list[str]:
 
 def _hugging_face_variables(args: KServeModelArgs) -> list[Spec]:
     pod = args["pod"]
-    # The image points HF_HOME at /tmp, which is nobody's volume.
     own = [
         {"name": "HOME", "value": SERVER.home},
+        # The image points it at /tmp, which is nobody's volume.
         {"name": "HF_HOME", "value": f"{SERVER.home}/.cache/huggingface"},
+        # The vLLM inside has the same patience with itself, ten minutes unless it is told.
+        {"name": VLLM.ready_timeout_variable, "value": str(pod["startup_seconds"])},
+        # The API under /v1 as with every other engine: routes and load balancers know no other paths.
+        {"name": SERVER.prefix_variable, "value": ""},
     ]
     return [*own, *(weight_variables(pod["weights"]) if "weights" in pod else token_variables(pod))]
 

@@ -7,7 +7,12 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v3 import Release
 
-from components.serving.kserve_models.knative_spec import NAMESPACE, OPERATOR_NAMESPACE, knative_serving_spec
+from components.serving.kserve_models.knative_spec import (
+    NAMESPACE,
+    OPERATOR_NAMESPACE,
+    knative_operator_values,
+    knative_serving_spec,
+)
 from components.specs import Spec
 
 
@@ -68,6 +73,7 @@ class KnativeServing(pulumi.ComponentResource):
             version=chart["version"],
             repository_opts={"repo": chart["repository"]},
             namespace=OPERATOR_NAMESPACE,
+            values=knative_operator_values(),
             atomic=True,
             timeout=600,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[space]),

@@ -6,6 +6,7 @@ and knative.dev/serving v0.48.1, which are Knative 1.21.1).
 
 from collections.abc import Iterable
 
+from components.serving.kserve_models.values import ON_SYSTEM_NODES
 from components.specs import Spec
 
 OPERATOR_NAMESPACE = "knative-operator"
@@ -28,6 +29,26 @@ FEATURES = (
     f"{_FLAG}volumes-emptydir",
 )
 
+# Everything that the operator starts for Serving 1.21.1 with Kourier (cmd/operator/kodata). It has no toleration for
+# all of them: each is named, a Job by its `generateName`.
+WORKLOADS = (
+    "activator",
+    "autoscaler",
+    "autoscaler-hpa",
+    "controller",
+    "webhook",
+    "net-kourier-controller",
+    "3scale-kourier-gateway",
+    "storage-version-migration-serving-",
+    "cleanup-serving-",
+)
+
+
+def knative_operator_values() -> Spec:
+    """Values of the operator's chart (config/charts/knative-operator of knative.dev/operator v0.48.1)."""
+    placed: Spec = {"tolerations": ON_SYSTEM_NODES}
+    return {"knative_operator": {"knative_operator": placed, "operator_webhook": placed}}
+
 
 def knative_serving_spec(version: str, images: Iterable[str]) -> Spec:
     """`KnativeServing.spec`.
@@ -40,6 +61,7 @@ def knative_serving_spec(version: str, images: Iterable[str]) -> Spec:
         "version": version,
         # Activator and webhooks stand in every request's way.
         "high-availability": {"replicas": 2},
+        "workloads": [{"name": workload, "tolerations": ON_SYSTEM_NODES} for workload in WORKLOADS],
         # ClusterIP: what is reachable from outside is the gateway's business.
         "ingress": {"kourier": {"enabled": True, "service-type": "ClusterIP"}},
         "config": {

@@ -6,21 +6,24 @@ pkg/controller/v1alpha2/llmisvc and charts/kserve-runtime-configs/files/llmisvcc
 """
 
 from components.serving.engine_arguments import engine_arguments, token_variables
-from components.serving.kserve_models.args import KServeModelArgs, PrefillArgs
-from components.serving.pod_parts import engine_container, pod_spec
+from components.serving.kserve_models.args import KServeModelArgs, LoraArgs, PrefillArgs
+from components.serving.kserve_models.policies import llm_selector
+from components.serving.kserve_models.values import ON_SYSTEM_NODES
+from components.serving.pod_parts import engine_container, node_affinity, pod_spec
+from components.serving.server_place import nodes_apart, zone_constraints
 from components.serving.serving_args import EngineOptionsArgs, ServingPodArgs
 from components.specs import Spec
 from infra.catalog.engines import VLLM
-from infra.catalog.kserve import STORAGE_INITIALIZER_USER
-from infra.conventions import ENGINE_LABEL
+from infra.catalog.kserve import LLM_PODS, STORAGE_INITIALIZER_USER
+from infra.conventions import API_CLIENT_LABEL, ENGINE_LABEL
 
 # The template's container that serves.
 CONTAINER = "main"
 # Where KServe mounts a model (constants.DefaultModelLocalMountPath).
 MODEL_PATH = "/mnt/models"
-# With prefill apart, a proxy takes port 8000 of a decoding pod and calls the engine here (decode template).
-_DECODE_PORT = 8001
 _ROUTING_ANNOTATION = "serving.kserve.io/model-based-routing-enabled"
+# Roles of servers: those of prefill apart, those that then only decode, and those that do both.
+_PREFILL, _DECODE, _BOTH = "prefill", "decode", "both"
 # How prefill and decode servers pass KV caches (docs/samples/llmisvc/e2e-gpt-oss of KServe; the flag is vLLM's).
 _TRANSFER = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
 _SIDE_CHANNEL = "VLLM_NIXL_SIDE_CHANNEL_HOST"
@@ -37,21 +40,55 @@ _INITIALIZER_SECURITY: Spec = {
 
 def llm_inference_service_spec(name: str, args: KServeModelArgs) -> Spec:
     """`LLMInferenceService.spec`."""
-    pod, apart = args["pod"], "prefill" in args
+    pod, engine = args["pod"], _with_adapters(args["engine"], args.get("lora"))
+    role = _DECODE if "prefill" in args else _BOTH
     return {
         "model": _model(name, args),
         "replicas": args["replicas"],
-        "parallelism": {"tensor": args["engine"]["tensor_parallel"]},
-        "labels": {ENGINE_LABEL: VLLM.label},
+        "parallelism": {"tensor": engine["tensor_parallel"]},
+        "labels": _labels(role),
         # Requests name the model as they name every other here; KServe's publishers/<namespace>/models/<name> would be
         # a second name that the engine does not know.
         "annotations": {_ROUTING_ANNOTATION: "false"},
         # A store of ours is mounted as in every other form; KServe would fetch a second copy.
         **({"storageInitializer": {"enabled": False}} if "weights" in pod else {}),
-        "template": _template(name, args["engine"], pod, port=_DECODE_PORT if apart else VLLM.port, apart=apart),
-        **({"prefill": _prefill(name, args["prefill"])} if apart else {}),
+        "template": _template(name, engine, pod, role),
+        **({"prefill": _prefill(name, args["prefill"], args.get("lora"))} if "prefill" in args else {}),
         "router": _router(args),
     }
+
+
+def _labels(role: str) -> dict[str, str]:
+    """Labels of the pods beside KServe's own.
+
+    They get into the Deployment's selector as well (one map for both in workload_single_node.go), which cannot change:
+    nothing may stand here that another version would write otherwise.
+    """
+    # The proxy before a decoding engine asks the Kubernetes API which pods it may call.
+    return {ENGINE_LABEL: VLLM.label, **({API_CLIENT_LABEL: "true"} if role == _DECODE else {})}
+
+
+def _with_adapters(engine: EngineOptionsArgs, lora: LoraArgs | None) -> EngineOptionsArgs:
+    """The engine with the adapters that KServe fetches.
+
+    KServe would write the flags itself, and into our arguments they do not fit: it puts `--lora-modules` first, which
+    takes every word up to the next flag and so the model's path too, in quotes that only its own shell takes off. It
+    leaves them to whoever has written the flag (userSuppliedLoRAConfig in workload_lora.go), and still fetches.
+    """
+    if not lora:
+        return engine
+    found: EngineOptionsArgs = {
+        **engine,
+        "lora_adapters": [
+            {"name": adapter["name"], "source": f"{LLM_PODS.adapters}/{adapter['name']}"}
+            for adapter in lora["adapters"]
+        ],
+    }
+    if "max_adapters" in lora:
+        found["max_loras"] = lora["max_adapters"]
+    if "max_rank" in lora:
+        found["max_lora_rank"] = lora["max_rank"]
+    return found
 
 
 def model_uri(engine: EngineOptionsArgs, pod: ServingPodArgs) -> str:
@@ -79,54 +116,71 @@ def _model(name: str, args: KServeModelArgs) -> Spec:
     return model
 
 
-def _prefill(name: str, prefill: PrefillArgs) -> Spec:
+def _prefill(name: str, prefill: PrefillArgs, lora: LoraArgs | None) -> Spec:
     return {
         "replicas": prefill["replicas"],
         "parallelism": {"tensor": prefill["engine"]["tensor_parallel"]},
-        "labels": {ENGINE_LABEL: VLLM.label},
-        "template": _template(name, prefill["engine"], prefill["pod"], port=VLLM.port, apart=True),
+        "labels": _labels(_PREFILL),
+        "template": _template(name, _with_adapters(prefill["engine"], lora), prefill["pod"], _PREFILL),
     }
 
 
 def _router(args: KServeModelArgs) -> Spec:
     gateway = args.get("gateway")
-    router: Spec = {
-        "scheduler": {"replicas": args.get("scheduler_replicas", 1), "template": _picker(_initializer(args["pod"]))}
-    }
+    router: Spec = {"scheduler": {"replicas": args.get("scheduler_replicas", 1), "template": _picker(args)}}
     if gateway:
         router["gateway"] = {"refs": [{"name": gateway["name"], "namespace": gateway["namespace"]}]}
         router["route"] = {}
     return router
 
 
-def _picker(first: list[Spec]) -> Spec:
+def _picker(args: KServeModelArgs) -> Spec:
     """The endpoint picker's pod, to lay over the template: it downloads the tokenizer, and needs no GPU.
 
     Without a list of containers KServe's merge would delete the template's.
     """
-    pod: Spec = {
-        "containers": [{"name": CONTAINER}],
-        # Every other node may be one with GPUs, which it does not tolerate.
-        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+    first, memory = _initializer(args["pod"]), f"{args.get('scheduler_memory_gib', 2)}Gi"
+    container: Spec = {
+        "name": CONTAINER,
+        # Written out, so that the plan knows what it asks of a node. The template's limits are 6 cores and 16 GiB.
+        "resources": {
+            "requests": {"cpu": str(args.get("scheduler_cpu", 1)), "memory": memory},
+            "limits": {"memory": memory},
+        },
     }
+    # Every other node may be one with GPUs, which it does not tolerate.
+    pod: Spec = {"containers": [container], "tolerations": ON_SYSTEM_NODES}
     return {**pod, "initContainers": first} if first else pod
 
 
-def _template(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, *, port: int, apart: bool) -> Spec:
+def _template(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, role: str) -> Spec:
     """A pod to lay over the template: all of ours, and nothing that would merge into nonsense."""
     spec = pod_spec(name, engine, pod)
     first = [*spec.get("initContainers", []), *_initializer(pod)]
     kept = {key: value for key, value in spec.items() if key not in {"serviceAccountName", "initContainers"}}
-    if not apart:
+    if role == _BOTH:
         # The proxy of a decoding pod acts under an account that KServe makes; elsewhere ours is enough.
         kept["serviceAccountName"] = spec["serviceAccountName"]
-    # The proxy asks the Kubernetes API which pods it may call: this account's token is mounted.
-    kept["automountServiceAccountToken"] = apart and port == _DECODE_PORT
-    container = _container(name, engine, pod, port=port, apart=apart)
-    return {**kept, **({"initContainers": first} if first else {}), "containers": [container]}
+    return {
+        **kept,
+        # The proxy of a decoding pod asks the Kubernetes API which pods it may call: its account's token is mounted.
+        "automountServiceAccountToken": role == _DECODE,
+        **_apart(name, pod, role),
+        **({"initContainers": first} if first else {}),
+        "containers": [_container(name, engine, pod, role)],
+    }
 
 
-def _container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, *, port: int, apart: bool) -> Spec:
+def _apart(name: str, pod: ServingPodArgs, role: str) -> Spec:
+    """Servers of one role apart from each other: by KServe's labels, since it drops every other that names a model."""
+    alike, place = {**llm_selector(name), LLM_PODS.role_label: role}, pod.get("place", {})
+    return {
+        "affinity": {"nodeAffinity": node_affinity(pod), "podAntiAffinity": nodes_apart(alike, place)},
+        "topologySpreadConstraints": zone_constraints(alike, place),
+    }
+
+
+def _container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, role: str) -> Spec:
     container = engine_container(name, engine, pod)
     given = engine_arguments(name, engine, pod)
     model = given[0] if "weights" in pod else MODEL_PATH
@@ -135,6 +189,7 @@ def _container(name: str, engine: EngineOptionsArgs, pod: ServingPodArgs, *, por
     # KServe's initializer downloads a gated model, so the engine has no use for the token.
     variables = [variable for variable in container["env"] if variable not in token_variables(pod)]
     side_channel = {"name": _SIDE_CHANNEL, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    port, apart = LLM_PODS.decode if role == _DECODE else LLM_PODS.http, role != _BOTH
     return {
         **container,
         "name": CONTAINER,

@@ -3,6 +3,7 @@
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import ServiceAccount
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.serving.kserve_models.args import KServeModelArgs
@@ -11,10 +12,12 @@ from components.serving.kserve_models.inference_service_spec import (
     inference_service_spec,
 )
 from components.serving.kserve_models.llm_spec import llm_inference_service_spec
+from components.serving.kserve_models.policies import llm_selector, picker_policy, server_policy
+from components.serving.model_server_spec import exchange_seconds
+from components.serving.place_args import RolloutArgs
 from components.serving.pod_parts import object_labels, selector_labels
 from components.specs import Spec
-from infra.catalog.kserve import HUGGING_FACE_SERVER
-from infra.planning.startup import StartupBudget
+from infra.catalog.kserve import LLM_PODS
 
 INFERENCE_SERVICE = "InferenceService"
 LLM_INFERENCE_SERVICE = "LLMInferenceService"
@@ -22,12 +25,11 @@ _VERSIONS = {
     INFERENCE_SERVICE: "serving.kserve.io/v1beta1",
     LLM_INFERENCE_SERVICE: "serving.kserve.io/v1alpha2",
 }
-# Port of the workload's Service of an LLMInferenceService (KServe 0.20.0, pkg/controller/v1alpha2/llmisvc/router.go).
-_WORKLOAD_PORT = 8000
 
 
 class KServeModel(pulumi.ComponentResource):
-    """An InferenceService or an LLMInferenceService with the ServiceAccount of its pods and their disruption budget.
+    """An InferenceService or an LLMInferenceService with the ServiceAccount of its pods, their disruption budget and
+    the policy that says who may call them.
 
     KServe makes everything else of it: Deployments or Knative's revisions, Services, and with an LLMInferenceService
     the endpoint picker and its InferencePool.
@@ -38,31 +40,15 @@ class KServeModel(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KServeModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:KServeModel", name, {}, opts)
-        kind = args["kind"]
-        metadata: Spec = {"name": name, "namespace": args["namespace"], "labels": object_labels(name)}
+        kind, labels = args["kind"], object_labels(name, args["engine"])
+        metadata: Spec = {"name": name, "namespace": args["namespace"], "labels": labels}
         account = ServiceAccount(
             f"{name}-service-account",
             metadata=metadata,
             automount_service_account_token=False,  # an engine has no business with the Kubernetes API
             opts=pulumi.ResourceOptions(parent=self),
         )
-        rollout = StartupBudget(args["pod"]["startup_seconds"]).rollout_seconds * max(1, args["replicas"])
-        of_kind = inference_service_annotations(args) if kind == INFERENCE_SERVICE else {}
-        # The provider waits for a custom resource only where it is told what for.
-        annotations = {**of_kind, "pulumi.com/waitFor": "condition=Ready"}
-        make = inference_service_spec if kind == INFERENCE_SERVICE else llm_inference_service_spec
-        CustomResource(
-            f"{name}-{'inference-service' if kind == INFERENCE_SERVICE else 'llm-inference-service'}",
-            api_version=_VERSIONS[kind],
-            kind=kind,
-            metadata={**metadata, "annotations": annotations},
-            spec=make(name, args),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[account],
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{rollout}s", update=f"{rollout}s"),
-            ),
-        )
+        self._served(name, args, metadata, [account, *self._policies(name, args, metadata)])
         PodDisruptionBudget(
             f"{name}-disruption-budget",
             metadata=metadata,
@@ -70,8 +56,55 @@ class KServeModel(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         host = pulumi.Output.concat("http://", service_name(name, kind), ".", args["namespace"], ".svc")
-        self.url = pulumi.Output.concat(host, _suffix(args))
+        # Port of the Service in front of servers; an InferenceService's is 80.
+        port = f":{LLM_PODS.http}" if kind == LLM_INFERENCE_SERVICE else ""
+        self.url = pulumi.Output.concat(host, port)
         self.register_outputs({"url": self.url})
+
+    def _served(self, name: str, args: KServeModelArgs, metadata: Spec, needs: list[pulumi.Resource]) -> None:
+        """The object of KServe's."""
+        kind, rollout = args["kind"], rollout_seconds(args)
+        single = kind == INFERENCE_SERVICE
+        # The provider waits for a custom resource only where it is told what for.
+        waits = {"pulumi.com/waitFor": "condition=Ready"}
+        annotated: Spec = {
+            **metadata,
+            "annotations": {**(inference_service_annotations(args) if single else {}), **waits},
+        }
+        CustomResource(
+            f"{name}-{'inference-service' if single else 'llm-inference-service'}",
+            api_version=_VERSIONS[kind],
+            kind=kind,
+            metadata=annotated,
+            spec=inference_service_spec(name, args) if single else llm_inference_service_spec(name, args),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=needs,
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{rollout}s", update=f"{rollout}s"),
+            ),
+        )
+
+    def _policies(self, name: str, args: KServeModelArgs, metadata: Spec) -> list[pulumi.Resource]:
+        """What must be there before a server is, so that there is no moment without it."""
+        inside = pulumi.ResourceOptions(parent=self)
+        made: list[pulumi.Resource] = [
+            NetworkPolicy(f"{name}-network-policy", metadata=metadata, spec=server_policy(name, args), opts=inside)
+        ]
+        if args["kind"] == LLM_INFERENCE_SERVICE:
+            picker: Spec = {**metadata, "name": f"{name}-picker"}
+            made.append(
+                NetworkPolicy(
+                    f"{name}-picker-network-policy", metadata=picker, spec=picker_policy(name, args), opts=inside
+                )
+            )
+        return made
+
+
+def rollout_seconds(args: KServeModelArgs) -> int:
+    """How long a whole rollout may take, in seconds; prefill servers are exchanged beside the others."""
+    surge: RolloutArgs = {"strategy": "surge"}
+    most = max(args["replicas"], args["prefill"]["replicas"] if "prefill" in args else 1)
+    return exchange_seconds(most, args["pod"], args.get("rollout", surge))
 
 
 def service_name(name: str, kind: str) -> str:
@@ -80,21 +113,10 @@ def service_name(name: str, kind: str) -> str:
 
 
 def budget_spec(name: str, kind: str) -> Spec:
-    """`PodDisruptionBudget.spec`: one server at a time; KServe makes none.
-
-    The pods of an LLMInferenceService have KServe's own labels, prefill and decode alike.
-    """
-    own = {"app.kubernetes.io/name": name, "kserve.io/component": "workload"}
-    labels = selector_labels(name) if kind == INFERENCE_SERVICE else own
+    """`PodDisruptionBudget.spec`: one server at a time; KServe makes none."""
+    labels = selector_labels(name) if kind == INFERENCE_SERVICE else llm_selector(name)
     return {
         "maxUnavailable": 1,
         "selector": {"matchLabels": labels},
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
     }
-
-
-def _suffix(args: KServeModelArgs) -> str:
-    """What of the URL stands after the host."""
-    if args["kind"] == LLM_INFERENCE_SERVICE:
-        return f":{_WORKLOAD_PORT}"
-    return HUGGING_FACE_SERVER.openai_prefix if args.get("runtime") == "huggingface" else ""

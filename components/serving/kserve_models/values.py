@@ -15,6 +15,10 @@ from components.specs import Spec
 NAMESPACE = "kserve"
 CONFIGURATION = "inferenceservice-config"
 
+# Every GPU node has a taint that no controller tolerates. Without this they would run on the CPU pool only, and an
+# environment without one would wait for them until the release's time-out.
+ON_SYSTEM_NODES: list[Spec] = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
+
 
 def namespace_spec() -> Spec:
     """Metadata of KServe's namespace. `control-plane` keeps its own pods out of its webhooks, as its manifests do."""
@@ -87,34 +91,45 @@ def _sized(cpu: str, memory: str, cpu_limit: str, memory_limit: str) -> Spec:
 
 
 def resources_values(*, shared: bool) -> Spec:
-    """Values of kserve-resources and kserve-llmisvc-resources.
+    """Values of kserve-resources.
 
     Args:
-        shared: whether this release brings what both charts would: the issuer of their webhooks' certificates and the
-            default storage container. One of them must, and only one.
+        shared: whether this release brings what both charts of controllers would: the issuer of their webhooks'
+            certificates and the default storage container. One of them must, and only one.
     """
     return {
         "kserve": {
-            # All or nothing of the shared objects; the next three say which.
-            "createSharedResources": False,
-            "inferenceServiceConfig": {"enabled": False},
-            "certManager": {"enabled": shared},
-            "storagecontainer": {"enabled": shared},
-            "controller": {"deploymentMode": "Standard"},
+            **_shared_objects(brought=shared),
+            "controller": {"deploymentMode": "Standard", "tolerations": ON_SYSTEM_NODES},
         }
     }
 
 
 def llm_resources_values(*, shared: bool, pool_definitions: bool) -> Spec:
-    """Values of kserve-llmisvc-resources.
+    """Values of kserve-llmisvc-resources, whose controller stands under `llmisvc`.
 
     Args:
         shared: as for `resources_values`.
         pool_definitions: whether this release brings the CRDs of InferencePool and its kin; not where the gateway has
             them.
     """
-    values = resources_values(shared=shared)["kserve"]
-    return {"kserve": {**values, "llmisvc": {"createGIECRDs": pool_definitions}}}
+    return {
+        "kserve": {
+            **_shared_objects(brought=shared),
+            "controller": {"deploymentMode": "Standard"},
+            "llmisvc": {"createGIECRDs": pool_definitions, "controller": {"tolerations": ON_SYSTEM_NODES}},
+        }
+    }
+
+
+def _shared_objects(*, brought: bool) -> Spec:
+    return {
+        # All or nothing of the shared objects; the next three say which.
+        "createSharedResources": False,
+        "inferenceServiceConfig": {"enabled": False},
+        "certManager": {"enabled": brought},
+        "storagecontainer": {"enabled": brought},
+    }
 
 
 def runtime_configs_values() -> Spec:

@@ -159,11 +159,19 @@ KUBERNETES_RULES: Table = {
         Rule(
             at("spec.predictor.canaryTrafficPercent"), Effect.UPDATE, "only the shares of two revisions change", _KSERVE
         ),
-        Rule(at("spec"), Effect.RESTART, "every server is exchanged, a new one first", _KSERVE),
+        Rule(at("spec.predictor.deploymentStrategy"), Effect.UPDATE, "only how the next rollout goes changes", _KSERVE),
+        Rule(at("spec"), Effect.RESTART, "every server is exchanged, as its strategy says", _KSERVE),
     ),
     "kubernetes:serving.kserve.io/v1alpha2:LLMInferenceService": object_rules(
         Rule(
             at("spec.replicas", "spec.prefill.replicas"), Effect.SCALE, "pods start or stop; the others stay", _KSERVE
+        ),
+        Rule(
+            at("spec.labels", "spec.prefill.labels"),
+            Effect.REPLACE,
+            "KServe puts them into its Deployment's selector, which cannot change",
+            _KSERVE,
+            "serve it under a new name and move the traffic",
         ),
         Rule(at("spec.router"), Effect.UPDATE, "the endpoint picker is recreated; servers stay", _KSERVE),
         Rule(at("spec"), Effect.RESTART, "every server is exchanged as its Deployment's strategy says", _KSERVE),

@@ -35,13 +35,20 @@ _KARPENTER = Controller("karpenter", "karpenter-crd", "karpenter")
 _LOAD_BALANCERS = Controller("aws-load-balancer-controller", "", "aws-load-balancer-controller")
 _SECRETS = Controller("external-secrets", "", "external-secrets")
 
-# Every API group of custom resources that this program makes.
+_KSERVE = "serving.kserve.io"
+_KSERVE_CACHE = Controller("kserve-localmodel-resources", "kserve-localmodel-crd")
+
+# Every API group of custom resources that this program makes; where kinds of a group have different controllers, every
+# such kind with its group before it.
 CONTROLLERS = {
     "karpenter.sh": _KARPENTER,
     "karpenter.k8s.aws": _KARPENTER,
     "sriovnetwork.openshift.io": Controller("sriov-network-operator-chart"),
     "mellanox.com": Controller("network-operator"),
-    "serving.kserve.io": Controller("kserve-resources", "kserve-crd"),
+    f"{_KSERVE}/InferenceService": Controller("kserve-resources", "kserve-crd"),
+    f"{_KSERVE}/LLMInferenceService": Controller("kserve-llmisvc-resources", "kserve-llmisvc-crd"),
+    f"{_KSERVE}/LocalModelCache": _KSERVE_CACHE,
+    f"{_KSERVE}/LocalModelNodeGroup": _KSERVE_CACHE,
     "operator.knative.dev": Controller("knative-operator"),
     "external-secrets.io": _SECRETS,
     "leaderworkerset.x-k8s.io": Controller("lws"),
@@ -77,9 +84,17 @@ def group_of(resource: PlannedResource) -> str:
     return str(resource.inputs.get("apiVersion", "")).rpartition("/")[0]
 
 
+def controller_of(resource: PlannedResource) -> Controller | None:
+    """Who looks after a Kubernetes object; None for what the API server and its own controllers do."""
+    group = group_of(resource)
+    return CONTROLLERS.get(f"{group}/{resource.inputs.get('kind')}") or CONTROLLERS.get(group)
+
+
 def _controllers(found: Found) -> Iterator[Requirement]:
-    looked_after = [(item, CONTROLLERS[group_of(item)]) for item in found.objects() if group_of(item) in CONTROLLERS]
-    for item, controller in looked_after:
+    for item in found.objects():
+        controller = controller_of(item)
+        if controller is None:
+            continue
         yield from ordered([item], found.releases(controller.chart), "its finalizers need their controller")
         yield from ordered([item], found.releases(controller.crd_chart), "deleting a CRD deletes what is of it")
     for controller in {_KARPENTER, _LOAD_BALANCERS}:

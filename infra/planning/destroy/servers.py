@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from infra.catalog.kserve import LLM_PODS
 from infra.plan import PlannedResource
+from infra.planning.destroy.requirement import metadata
 
 # Kinds that make pods, directly or through an operator.
 SERVERS = (
@@ -24,7 +26,7 @@ def pod_of(server: PlannedResource) -> dict[str, Any]:
 
 def pod_labels(server: PlannedResource) -> dict[str, Any]:
     """Labels that its pods get from it."""
-    return dict(_template(server).get("metadata", {}).get("labels", {}))
+    return dict((_template(server).get("metadata") or {}).get("labels") or {})
 
 
 def name_of(server: PlannedResource) -> str:
@@ -34,17 +36,16 @@ def name_of(server: PlannedResource) -> str:
 
 
 def _template(server: PlannedResource) -> dict[str, Any]:
-    """The pod template; of a LeaderWorkerSet that of its leaders, which Services lead to. Its workers use the same.
-
-    KServe writes the labels of its objects on their pods (kserve 0.20, predictor reconcilers).
-    """
+    """The pod template; of a LeaderWorkerSet that of its leaders, which Services lead to. Its workers use the same."""
     spec: Any = server.inputs["spec"]
-    given: Any = server.inputs["metadata"]
-    if "predictor" in spec:
-        return {"metadata": {"labels": given.get("labels") or {}}, "spec": spec["predictor"]}
-    if server.inputs.get("kind") == "LLMInferenceService":
-        return {"metadata": {"labels": spec.get("labels") or {}}, "spec": spec["template"]}
-    if "leaderWorkerTemplate" in spec:
-        group = spec["leaderWorkerTemplate"]
-        return dict(group.get("leaderTemplate") or group["workerTemplate"])
+    match server.inputs["kind"]:
+        case "InferenceService":
+            return {"metadata": {"labels": spec["predictor"].get("labels")}, "spec": spec["predictor"]}
+        case "LLMInferenceService":
+            component, servers = LLM_PODS.component
+            own = {"app.kubernetes.io/name": metadata(server, "name"), "app.kubernetes.io/part-of": LLM_PODS.part_of}
+            return {"metadata": {"labels": {**own, component: servers}}, "spec": spec["template"]}
+        case "LeaderWorkerSet":
+            group = spec["leaderWorkerTemplate"]
+            return dict(group.get("leaderTemplate") or group["workerTemplate"])
     return dict(spec["template"])

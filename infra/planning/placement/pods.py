@@ -96,11 +96,12 @@ def _predictor(body: Json) -> list[tuple[Json, int]]:
 
 
 def _llm_servers(body: Json) -> list[tuple[Json, int]]:
-    """Of KServe's LLMInferenceService: the servers and those for prompts only. The endpoint picker is left out, as the
-    pods of operators are: KServe writes it, and it needs no GPU."""
+    """Of KServe's LLMInferenceService: the servers, those for prompts only, and the endpoint picker, which KServe lays
+    over a template of its own; what it asks of a node stands in the object."""
     spec = body["spec"]
-    servers = [part for part in (spec, spec.get("prefill")) if part]
-    return [({"spec": part["template"]}, int(part.get("replicas", 1))) for part in servers]
+    picker = (spec.get("router") or {}).get("scheduler") or {}
+    parts = [part for part in (spec, spec.get("prefill"), picker) if part and part.get("template")]
+    return [({"spec": part["template"]}, int(part.get("replicas", 1))) for part in parts]
 
 
 # A line a kind: its pod templates, each with the number of pods that run at once.

@@ -40,9 +40,9 @@ def engine_has_options(draft: Draft) -> Iterator[Problem]:
     """An option that the engine lacks would be dropped in silence."""
     for index, model in draft.models:
         facts = engine(model.engine)
-        for name in sorted(_asked(model)):
+        for name in sorted(asked_options(model)):
             if not _has(facts, name):
-                setting = _setting(name)
+                setting = setting_of(name)
                 yield Problem(
                     f"models[{index}].{setting}",
                     f"given with {facts.name}",
@@ -79,7 +79,7 @@ def doubts_are_accepted(draft: Draft) -> Iterator[Problem]:
         facts = engine(model.engine)
         given = {"image"} if model.image != facts.image else set()
         given |= {"user", "home", "variables"} if model.engine_options.run_as else set()
-        doubts = list(facts.doubts(_asked(model) | _always(facts), frozenset(given)))
+        doubts = list(facts.doubts(asked_options(model) | _always(facts), frozenset(given)))
         if doubts:
             said = "; ".join(f"{doubt.what}: {doubt.why}" for doubt in doubts)
             yield Problem(
@@ -168,11 +168,12 @@ def _not_here(path: str, text: str, spellings: set[str], facts: Engine, model: M
             yield Problem(path, shown, "flags that the platform does not set itself", "remove it")
 
 
-def _asked(model: ModelSettings) -> frozenset[str]:
+def asked_options(model: ModelSettings) -> frozenset[str]:
     """Options that the settings ask for and that are lost where the engine has none of the name."""
     asked = set(model.engine_options.used())
     if model.engine != CUSTOM.name:
         asked |= {"context"} if model.max_model_len else set()
+        asked |= {"pipeline_parallel"} if model.pipeline_parallel > 1 else set()
         asked |= {"revision"} if model.revision and not model.weights else set()
     return frozenset(asked)
 
@@ -191,7 +192,7 @@ def _has(facts: Engine, name: str) -> bool:
     )
 
 
-def _setting(name: str) -> str:
+def setting_of(name: str) -> str:
     """Where users set an option."""
     rows = [facts.options[name].setting for facts in engines().values() if facts.has(name)]
     return next(filter(None, rows), f"engineOptions.{name}")

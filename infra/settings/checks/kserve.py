@@ -99,12 +99,22 @@ def engine_fits(draft: Draft) -> Iterator[Problem]:
 
 
 def replicas_in_order(draft: Draft) -> Iterator[Problem]:
+    """A revision begins with `replicas`, and stays between the fewest and the most."""
     for path, model, kserve in _served(draft):
+        if not _on_knative(kserve):
+            continue
         least = model.replicas if kserve.min_replicas is None else kserve.min_replicas
         most = kserve.max_replicas or max(model.replicas, 1)
-        if _on_knative(kserve) and least > most:
+        if least > most:
             yield Problem(
                 f"{path}.maxReplicas", str(most), f"at least {least}, the fewest servers", f"write {least} or more"
+            )
+        elif "replicas" in model.model_fields_set and not least <= model.replicas <= most:
+            yield Problem(
+                f"{path.removesuffix('.kserve')}.replicas",
+                f"{model.replicas}, with which a revision would begin",
+                f"between {least} and {most}, minReplicas and maxReplicas of mode Knative",
+                f"write {least if model.replicas < least else most}, or leave it out",
             )
 
 
@@ -166,15 +176,16 @@ def routes_have_a_gateway(draft: Draft) -> Iterator[Problem]:
 
 
 def adapters_can_be_had(draft: Draft) -> Iterator[Problem]:
-    """Adapters from the Hub come by KServe's initializer, which a model with a store of ours does without."""
+    """KServe fetches and mounts adapters only where it fetches the model too (enumerateLoRAAdapters in
+    workload_lora.go), which a model with a store of ours does without."""
     for path, model, kserve in _served(draft):
         for position, adapter in enumerate(kserve.lora.adapters if kserve.lora else ()):
-            if adapter.uri.startswith("hf://") and model.weights:
+            if model.weights:
                 yield Problem(
                     f"{path}.lora.adapters[{position}].uri",
                     f'"{adapter.uri}" beside weights: {model.weights}',
-                    "pvc://claim/path: KServe downloads only where it also downloads the model",
-                    "put the adapter on a claim, or remove weights",
+                    "no adapters of KServe's beside a store: it fetches and mounts them only with the model",
+                    "remove weights, or write engineOptions.loraAdapters with a path in the image",
                 )
 
 

@@ -10,7 +10,7 @@ from infra.planning.headroom import Headroom, Room, Servers, fleet_fits, headroo
 from infra.planning.startup import StartupBudget
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
-from infra.settings.rooms import rooms_of, servers_of
+from infra.settings.rooms import prefill_servers, rooms_of, servers_of, surge_of, waits_for_room
 
 if TYPE_CHECKING:
     from infra.settings.schema import PlatformSettings
@@ -20,34 +20,27 @@ def surge_has_room(draft: Draft) -> Iterator[Problem]:
     """A rollout that starts a new server first needs a node that may take it; else it hangs until its deadline."""
     fleet, rooms = _fleet(draft), rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
     # With more GPUs than any node has, it has a problem of its own and crowds nobody out.
-    everything = [item for item in fleet.values() if _alone_fits(replace(item, cpu=0, memory_gib=0), rooms)]
-    for index, model in draft.models:
-        servers = fleet.get(index)
-        if servers is None or model.nodes > 1 or not _alone_fits(servers, rooms):
+    everything = [item for _, item in fleet.values() if _alone_fits(replace(item, cpu=0, memory_gib=0), rooms)]
+    for path, (model, servers) in fleet.items():
+        if model.nodes > 1 or not _alone_fits(servers, rooms):
             continue
-        answer = headroom(servers.name, _surge(model), everything, rooms)
+        answer = headroom(servers.name, surge_of(model), everything, rooms)
         if not answer.fits_without:
-            yield _too_many(index, model, answer, everything, rooms)
-        elif model.rollout.strategy == "surge" and not answer.fits:
-            yield _no_headroom(index, model, answer, everything, rooms)
+            yield _too_many(path, model, answer, everything, rooms)
+        elif waits_for_room(model) and not answer.fits:
+            yield _no_headroom(path, model, answer, everything, rooms)
 
 
-def _fleet(draft: Draft) -> dict[int, Servers]:
-    """Servers by the model's index; models of which not all is known are left out."""
+def _fleet(draft: Draft) -> dict[str, tuple[ModelSettings, Servers]]:
+    """Servers by where they stand in the settings, with their model; those of which not all is known are left out."""
     found = {}
     for index, model in draft.models:
-        servers = servers_of(model, draft.pools_of(model), draft.mig_layouts or ())
-        if servers:
-            found[index] = servers
+        forms = {f"models[{index}]": model, f"models[{index}].kserve.prefill": prefill_servers(model)}
+        for path, form in forms.items():
+            servers = form and servers_of(form, draft.pools_of(model), draft.mig_layouts or ())
+            if form and servers:
+                found[path] = (form, servers)
     return found
-
-
-def _surge(model: ModelSettings) -> int:
-    """Servers beyond its replicas during a rollout. A new revision of Knative comes with all of its own at once."""
-    kserve = model.kserve
-    if kserve and kserve.mode == "Knative":
-        return max(1, model.replicas if kserve.min_replicas is None else kserve.min_replicas)
-    return 1 if kserve else model.rollout.at_once
 
 
 def _alone_fits(servers: Servers, rooms: list[Room]) -> bool:
@@ -55,19 +48,17 @@ def _alone_fits(servers: Servers, rooms: list[Room]) -> bool:
     return fleet_fits([replace(servers, count=1)], rooms)
 
 
-def _too_many(index: int, model: ModelSettings, answer: Headroom, fleet: list[Servers], rooms: list[Room]) -> Problem:
+def _too_many(path: str, model: ModelSettings, answer: Headroom, fleet: list[Servers], rooms: list[Room]) -> Problem:
     servers = answer.servers
     return Problem(
-        f"models[{index}].replicas",
+        f"{path}.replicas",
         f"{model.replicas} of {_devices(servers)}, beside what shares its pools ({_sharing(servers, fleet)})",
         f"servers that fit the limits of {_pools(servers, rooms)}",
         "lower replicas, or raise limits",
     )
 
 
-def _no_headroom(
-    index: int, model: ModelSettings, answer: Headroom, fleet: list[Servers], rooms: list[Room]
-) -> Problem:
+def _no_headroom(path: str, model: ModelSettings, answer: Headroom, fleet: list[Servers], rooms: list[Room]) -> Problem:
     servers, surge = answer.servers, answer.surge
     raised = nearest_limits(servers.name, surge, fleet, rooms)
     limits = f"limits: {{gpus: {raised[1]}, nodes: {raised[2]}}} for pool {raised[0]}" if raised else "larger limits"
@@ -79,13 +70,18 @@ def _no_headroom(
         f" {model.startup_seconds} s at each exchange"
     )
     return Problem(
-        f"models[{index}].rollout",
+        f"{path}.replicas" if path.endswith("prefill") else f"{path}.rollout",
         f"surge: {surge} more of {_devices(servers)} while a new version starts, beside {answer.taken} that the"
         f" servers on its pools have ({_sharing(servers, fleet)})",
         f"room for it in {_pools(servers, rooms)}, or another strategy: without room the new server stays pending and"
         f" the rollout hangs until it fails after {patience} s",
-        f"write {limits}{'' if model.kserve else replace_it}",
+        f"write {limits}{replace_it if _may_replace(model) else ''}",
     )
+
+
+def _may_replace(model: ModelSettings) -> bool:
+    """Whether an old server may go first: KServe allows it in mode Standard only."""
+    return model.kserve is None or model.kserve.mode == "Standard"
 
 
 def _devices(servers: Servers) -> str:

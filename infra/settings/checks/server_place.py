@@ -64,15 +64,3 @@ def priority_class_is_not_the_systems(draft: Draft) -> Iterator[Problem]:
                 "a class that is not the system's: before those, even the node's own agents would have to go",
                 "leave it out, or name a class of your own",
             )
-
-
-def kserve_exchanges_by_itself(draft: Draft) -> Iterator[Problem]:
-    """KServe makes the Deployment, or Knative the revision: a new server always comes first."""
-    for index, model in draft.models:
-        if model.kserve and model.rollout.strategy != "surge":
-            yield Problem(
-                f"models[{index}].rollout.strategy",
-                f'"{model.rollout.strategy}" with kserve',
-                "surge: KServe's servers are exchanged with a new one first",
-                "remove rollout and give the pool room for one more, or remove kserve",
-            )
