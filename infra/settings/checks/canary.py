@@ -6,14 +6,14 @@ from dataclasses import replace
 from infra.errors import Problem
 from infra.planning.canary import METRICS
 from infra.settings.canary import SUFFIX, CanarySettings, canary_of, differences, splits
-from infra.settings.checks import storage, workloads
+from infra.settings.checks import server_size, storage, workloads
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
 from infra.settings.values import OBJECT_NAME_LIMIT
 
 # Checks of a single model that its canary must pass by itself.
 _OF_ONE_MODEL: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
-    workloads.parallel_fits_node,
+    server_size.parallel_fits_node,
     workloads.parallel_divides_heads,
     workloads.context_within_model,
     workloads.checkpoint_size_known,

@@ -6,15 +6,12 @@ from infra.catalog.engines import CUSTOM, VLLM, flag_table, gpu_capability, leas
 from infra.catalog.instances import GpuInstanceType
 from infra.catalog.models import model_shapes
 from infra.errors import Problem
-from infra.planning.host_share import host_share
+from infra.planning.host_share import LEAST_HOST_GIB, host_share
 from infra.settings.checks.draft import Draft
 from infra.settings.engine_options import offloaded_gib
 from infra.settings.models import ModelSettings
+from infra.settings.server_requests import in_memory_gib
 from infra.settings.values import did_you_mean
-
-# Host memory that an engine needs beside KV blocks: interpreter, tokenizer, CUDA context, one shard while it loads.
-# Our choice, until it is measured.
-LEAST_HOST_GIB = 8
 
 # Methods of speculative decoding that look at the prompt alone (vLLM 0.33 config/speculative.py; SGLang 0.5.23).
 _WITHOUT_DRAFT = ("ngram", "ngram_gpu", "suffix", "mtp")
@@ -40,24 +37,6 @@ def parallel_divides_kv_heads(draft: Draft) -> Iterator[Problem]:
                 str(cut),
                 f"a divisor or a multiple of the {heads} key-value heads of {model.shape_of or model.model}",
                 f"write {nearest}",
-            )
-
-
-def copies_fit_node(draft: Draft) -> Iterator[Problem]:
-    """Data parallel copies of one server stand on one node."""
-    for index, model in draft.models:
-        pools, copies = draft.pools_of(model), model.engine_options.data_parallel
-        if copies == 1 or model.nodes > 1 or len(pools) < len(set(model.node_pools)):
-            continue
-        largest = max(pools, key=lambda pool: pool.largest_gpu_count)
-        most = min(largest.largest_gpu_count, *(pool.limits.gpus for pool in pools))
-        if model.gpus > most >= model.tensor_parallel:
-            room = most // model.tensor_parallel
-            yield Problem(
-                f"models[{index}].engineOptions.dataParallel",
-                f"{copies} with tensorParallel {model.tensor_parallel}: {model.gpus} GPUs",
-                f"at most {most} GPUs: what the largest node of {', '.join(model.node_pools)} and limits hold",
-                f"write {room}" if room > 1 else "remove it, and write more replicas",
             )
 
 
@@ -207,14 +186,16 @@ def offload_fits_host(draft: Draft) -> Iterator[Problem]:
         divided = any(pool.partition for pool in draft.pools_of(model))
         if not offload or divided or not any(item.gpu_count >= model.gpus for item in machines):
             continue
-        share = host_share(machines, model.gpus).memory_gib
+        shared = in_memory_gib(model) - offload
+        share = host_share(machines, model.gpus).memory_gib - shared
         base = model.resources.memory_gib or LEAST_HOST_GIB
         if base + offload > share:
             said = f"resources.memoryGib {base}" if model.resources.memory_gib else f"{base} GiB for the engine itself"
             yield Problem(
                 f"models[{index}].engineOptions.kvOffload.gib",
                 str(model.engine_options.kv_offload.gib if model.engine_options.kv_offload else offload),
-                f"at most {max(0, share - base)} GiB: the server's share of its node is {share} GiB, less {said}",
+                f"at most {max(0, share - base)} GiB: the server's share of its node is {share + shared} GiB, less"
+                f" {said} and {shared} GiB of sharedMemoryGib",
                 f"write {share - base} or less" if share > base else "remove it, or name a pool with more memory",
             )
 

@@ -47,30 +47,6 @@ def pools_for_inference(draft: Draft) -> Iterator[Problem]:
                 )
 
 
-def parallel_fits_node(draft: Draft) -> Iterator[Problem]:
-    for index, model in draft.models:
-        pools = draft.pools_of(model)
-        if len(pools) < len(set(model.node_pools)):
-            continue  # a pool it names is unknown or not valid: said elsewhere
-        largest = max(pools, key=lambda pool: pool.largest_gpu_count)
-        if model.tensor_parallel > largest.largest_gpu_count:
-            yield Problem(
-                f"models[{index}].tensorParallel",
-                str(model.tensor_parallel),
-                f"at most {largest.largest_gpu_count}: the largest node of {', '.join(model.node_pools)} has that many"
-                " GPUs, and tensor parallelism stays within one node",
-                f"write {largest.largest_gpu_count}, or name a pool with larger nodes",
-            )
-        for pool in pools:
-            if model.tensor_parallel > pool.limits.gpus:
-                yield Problem(
-                    f"models[{index}].tensorParallel",
-                    str(model.tensor_parallel),
-                    f"at most {pool.limits.gpus}, the GPU limit of pool {pool.name}",
-                    f"raise limits.gpus of {pool.name}, or remove it from nodePools",
-                )
-
-
 def parallel_divides_heads(draft: Draft) -> Iterator[Problem]:
     for index, model in draft.models:
         heads = model.shape.attention_heads if model.shape else None
