@@ -106,15 +106,15 @@ def servers_for_its_share(draft: Draft) -> Iterator[Problem]:
 
 def names_are_free(draft: Draft) -> Iterator[Problem]:
     """Its objects are called <name>-canary."""
-    names = {(model.namespace, model.name) for _, model in draft.models}
+    names = {model.name for _, model in draft.models}
     for path, model, _ in _canaries(draft):
         if model.kserve is not None:
             continue
-        if (model.namespace, model.name + SUFFIX) in names:
+        if model.name + SUFFIX in names:
             yield Problem(
                 path,
                 f'a canary beside a model named "{model.name}{SUFFIX}"',
-                "that name free in the namespace: the canary's servers have it",
+                "that name free, in any namespace: the canary's servers have it",
                 "rename the other model",
             )
         longest = OBJECT_NAME_LIMIT - len(SUFFIX)

@@ -9,15 +9,15 @@ from infra.settings.values import did_you_mean, duration_seconds
 
 
 def unique_names(draft: Draft) -> Iterator[Problem]:
-    """Pools are cluster-wide; models share the namespace of their Deployments."""
+    """Pools are cluster-wide; models are told apart by name alone, by the gateway and in the stack."""
     seen: dict[tuple[str, str], str] = {}
     named = [(f"nodePools[{index}].name", ("pool", pool.name)) for index, pool in draft.node_pools]
-    named += [(f"models[{index}].name", (f"model in {model.namespace}", model.name)) for index, model in draft.models]
+    named += [(f"models[{index}].name", ("model", model.name)) for index, model in draft.models]
     for path, key in named:
         if key in seen:
-            yield Problem(
-                path, f'"{key[1]}"', f"a name no other {key[0]} has; {seen[key]} has it", "rename one of them"
-            )
+            everywhere = ", in any namespace: the gateway's routes and the stack know it by that name"
+            accepted = f"a name no other {key[0]} has{everywhere if key[0] == 'model' else ''}; {seen[key]} has it"
+            yield Problem(path, f'"{key[1]}"', accepted, "rename one of them")
         seen.setdefault(key, path)
 
 
