@@ -106,6 +106,7 @@ def test_facts_that_the_settings_state_are_no_doubts() -> None:
         ("sglang", {"sleepMode": True}, {}, "engineOptions.sleepMode"),
         ("trtllm-serve", {"quantization": "fp8"}, {}, "engineOptions.quantization"),
         ("trtllm-serve", {"dataParallel": 2}, {}, "engineOptions.dataParallel"),
+        ("tgi", {}, {"pipelineParallel": 2}, "pipelineParallel"),
     ],
 )
 def test_an_option_that_the_engine_lacks_is_an_error(engine: str, options: Raw, values: Raw, place: str) -> None:
@@ -268,11 +269,26 @@ def test_experts_need_gpus() -> None:
         ({"quantization": "gguf"}, "quantization", "write awq"),
         ({"kvCacheDtype": "fp8-e4m3"}, "kvCacheDtype", 'did you mean "fp8_e4m3"?'),
         ({"loraAdapters": [{"name": "a", "source": "/x"}], "maxLoraRank": 24}, "maxLoraRank", "write 32"),
+        ({"toolCallParser": "hermess"}, "toolCallParser", 'did you mean "hermes"?'),
+        ({"reasoningParser": "qwen33"}, "reasoningParser", 'did you mean "qwen3"?'),
         ({"speculative": {"method": "ngrams", "tokens": 2}}, "speculative.method", 'did you mean "ngram"?'),
     ],
 )
 def test_a_word_that_the_parser_refuses_gets_the_nearest(options: Raw, place: str, mend: str) -> None:
     assert refused(f"engineOptions.{place}", raw(options)).mend == mend
+
+
+def test_a_method_of_another_engine_is_refused_by_its_own_list() -> None:
+    eagle = {"model": "org/draft", "tokens": 3}
+
+    for method, mend in (("EAGEL", "write EAGLE"), ("eagle3", "write EAGLE3")):
+        data = raw({**INSIST, "speculative": {"method": method, **eagle}}, engine="sglang")
+        assert refused("engineOptions.speculative.method", data).mend == mend
+    parse_settings(raw({**INSIST, "speculative": {"method": "EAGLE3", **eagle}}, engine="sglang"))
+
+
+def test_a_plugin_may_add_a_parser() -> None:
+    parse_settings(raw({"toolCallParser": "own", "extraArguments": ["--tool-parser-plugin=/srv/own.py"]}))
 
 
 def test_a_gpu_too_old_for_the_method_is_an_error() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from infra.catalog.engines import CUSTOM, VLLM, flag_table, gpu_capability, least_capability
+from infra.catalog.engines.arguments import uses
 from infra.catalog.instances import GpuInstanceType
 from infra.catalog.models import model_shapes
 from infra.errors import Problem
@@ -16,6 +17,9 @@ from infra.settings.values import did_you_mean
 # Methods of speculative decoding that look at the prompt alone (vLLM 0.33 config/speculative.py; SGLang 0.5.23).
 _WITHOUT_DRAFT = ("ngram", "ngram_gpu", "suffix", "mtp")
 _WITH_DRAFT = ("draft_model", "eagle", "eagle3", "standalone")
+
+# Files of one's own that add parsers by any name.
+_PLUGINS = {"toolCallParser": "--tool-parser-plugin", "reasoningParser": "--reasoning-parser-plugin"}
 
 # Stores that leave the files of a model repository to the user; the others hold a checkpoint.
 _OWN_FILES = ("storage-class", "oci-image")
@@ -60,7 +64,7 @@ def words_are_known(draft: Draft) -> Iterator[Problem]:
         "toolCallParser": ("--tool-call-parser",),
         "reasoningParser": ("--reasoning-parser",),
         "maxLoraRank": ("--max-lora-rank",),
-        "speculative.method": ("--spec-method",),
+        "speculative.method": ("--spec-method", "--speculative-algorithm"),
     }
     for index, model in draft.models:
         if model.engine == CUSTOM.name:
@@ -78,12 +82,14 @@ def words_are_known(draft: Draft) -> Iterator[Problem]:
             flag = next((found for name in asked[setting] if (found := table.find(name))), None)
             if value is None or flag is None or not flag.choices or str(value) in flag.choices:
                 continue
-            mend = did_you_mean(str(value), flag.choices, f"write {_next_above(value, flag.choices)}")
+            if any(use.text == _PLUGINS.get(setting) for use in uses(options.extra_arguments)):
+                continue
+            mend = _nearest_word(value, flag.choices)
             yield Problem(
                 f"models[{index}].engineOptions.{setting}",
                 f'"{value}"' if isinstance(value, str) else str(value),
                 f"what {flag.name} of {table.engine} {table.version} takes: {', '.join(flag.choices)}",
-                mend if isinstance(value, str) else f"write {_next_above(value, flag.choices)}",
+                mend,
             )
 
 
@@ -233,8 +239,9 @@ def _machines(draft: Draft, model: ModelSettings) -> list[GpuInstanceType]:
     return [machine for pool in pools for machine in pool.candidates]
 
 
-def _next_above(value: object, choices: tuple[str, ...]) -> str:
-    """The smallest choice that is not less than a number; the first one for a word."""
+def _nearest_word(value: str | int, choices: tuple[str, ...]) -> str:
+    """The smallest choice that is not less than a number; the one spelt most like a word."""
     if isinstance(value, int):
-        return next((choice for choice in choices if int(choice) >= value), choices[-1])
-    return choices[0]
+        return f"write {next((choice for choice in choices if int(choice) >= value), choices[-1])}"
+    same = next((choice for choice in choices if choice.lower() == value.lower()), None)
+    return f"write {same}" if same else did_you_mean(value, choices, f"write {choices[0]}")

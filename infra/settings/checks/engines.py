@@ -173,6 +173,7 @@ def _asked(model: ModelSettings) -> frozenset[str]:
     asked = set(model.engine_options.used())
     if model.engine != CUSTOM.name:
         asked |= {"context"} if model.max_model_len else set()
+        asked |= {"pipeline_parallel"} if model.pipeline_parallel > 1 else set()
         asked |= {"revision"} if model.revision and not model.weights else set()
     return frozenset(asked)
 
