@@ -49,6 +49,12 @@ _IMAGE = re.compile(
 
 
 def _check_image(text: str) -> str:
+    if not text:
+        raise invalid(
+            "an image; engine custom has none of its own",
+            "write image with a registry, a name and a version tag, and beside it custom: {port, startPath, readyPath,"
+            " livePath}, which say how to reach it",
+        )
     found = _IMAGE.fullmatch(text)
     if not found or not (found["tag"] or found["digest"]) or (found["tag"] == ":latest" and not found["digest"]):
         raise invalid("an image with a version tag or a digest", f'write it like "{VLLM_IMAGE}"')

@@ -143,6 +143,7 @@ def test_custom_is_described_and_only_custom_is() -> None:
     refused("custom", raw(engine="custom", image=image))
     refused("custom", raw(custom=CUSTOM))
     refused("image", raw(engine="custom", custom=CUSTOM))
+    assert "custom: {port, startPath, readyPath, livePath}" in refused("image", raw(engine="custom")).mend
     refused(
         "engineOptions.extraArguments", raw({"extraArguments": ["--x"]}, engine="custom", image=image, custom=CUSTOM)
     )
@@ -197,6 +198,16 @@ def test_an_image_of_another_engine_is_an_error() -> None:
         ("--shutdown-timeout=10", "drain.shutdownTimeoutSeconds"),
         ("--enable-sleep-mode", "engineOptions.sleepMode"),
         ("--port=80", "the platform does not set itself"),
+        ("--uds=/tmp/x", "with a socket file there is none"),
+        ("--grpc", "speak HTTP"),
+        ("--ssl-keyfile=/x", "TLS ends at the gateway"),
+        ("--api-server-count=4", "one for each copy"),
+        ("--data-parallel-external-lb", "an API of its own"),
+        ("--prefill-context-parallel-size=2", "multiplies the GPUs"),
+        ("--disable-log-stats", "metrics of queue and latency"),
+        ("--model=org/other", "the model is the setting"),
+        ("-dpe", "an API of its own"),
+        ("-x=1", "written out in full"),
         ("--trust-remote-code", "engineOptions.trustRemoteCode"),
         ("--api-key=x", "no secrets"),
         ("--hf-token=x", "no secrets"),
@@ -205,6 +216,19 @@ def test_an_image_of_another_engine_is_an_error() -> None:
 )
 def test_an_argument_that_cannot_stay(argument: str, said: str) -> None:
     assert said in refused("engineOptions.extraArguments[0]", raw({"extraArguments": [argument]})).accepted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mend"),
+    [
+        (["-tp", "2"], "remove it, and use tensorParallel"),
+        (["-cc.mode=3"], "write --compilation-config"),
+        (["--seed 1"], 'write "--seed=1", or "--seed" and "1" as two items'),
+        (["--prefill_context_parallel_size=2"], "remove it, and use tensorParallel"),
+    ],
+)
+def test_a_mend_is_of_what_was_meant(arguments: list[str], mend: str) -> None:
+    assert refused("engineOptions.extraArguments[0]", raw({"extraArguments": arguments})).mend == mend
 
 
 def test_arguments_of_the_version_pass() -> None:

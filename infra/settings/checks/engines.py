@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from infra.catalog.engines import CUSTOM, VLLM, Engine, argument_problems, engine, engines, flag_table
 from infra.catalog.engines.arguments import uses
+from infra.catalog.engines.records import Flag
 from infra.errors import Problem
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
@@ -134,12 +135,12 @@ def extra_arguments_are_known(draft: Draft) -> Iterator[Problem]:
         for use in uses(given):
             flag = table.find(use.text)
             if flag is not None:
-                yield from _not_here(f"{path}[{use.index}]", use.text, {flag.name, *flag.aliases}, facts, model)
+                yield from _not_here(f"{path}[{use.index}]", use.text, flag, facts, model)
 
 
-def _not_here(path: str, text: str, spellings: set[str], facts: Engine, model: ModelSettings) -> Iterator[Problem]:
+def _not_here(path: str, text: str, flag: Flag, facts: Engine, model: ModelSettings) -> Iterator[Problem]:
     """A flag of the version that still does not belong into extraArguments."""
-    shown = f'"{text}"'
+    shown, spellings = f'"{text}"', {flag.name, *flag.aliases}
     if any(_SECRETS.fullmatch(name) for name in spellings):
         accepted = "no secrets in arguments: whoever may read pods reads them"
         yield Problem(path, shown, accepted, "remove it; callers are let in by the gateway")
@@ -148,7 +149,14 @@ def _not_here(path: str, text: str, spellings: set[str], facts: Engine, model: M
         accepted = "flags that can be checked; a file may say anything, and it is not in the pod"
         yield Problem(path, shown, accepted, "write its flags here")
         return
+    reserved = flag_table(facts.name).reserved.get(flag.name)
+    if reserved:
+        mend = "remove it" if reserved.mend == "remove it" else f"remove it, and {reserved.mend}"
+        yield Problem(path, shown, f"flags that the platform does not rest on: {reserved.reason}", mend)
+        return
     owned = [option for option in facts.options.values() if spellings & {option.flag}]
+    if not owned and not text.startswith("--"):
+        yield Problem(path, shown, "flags written out in full, which a reader can look up", f"write {flag.name}")
     for option in owned[:1]:
         if option.name == "trust_remote_code":
             chosen = model.engine_options.trust_remote_code
