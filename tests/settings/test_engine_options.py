@@ -243,11 +243,28 @@ def test_flags_are_judged_by_the_engines_own_table() -> None:
 
 
 def test_trusting_remote_code_is_a_setting() -> None:
-    assert parse_settings(raw({"trustRemoteCode": True})).models[0].engine_options.trust_remote_code
+    trusting = parse_settings(raw({"trustRemoteCode": True}, revision="a" * 40))
+    assert trusting.models[0].engine_options.trust_remote_code
     problem = refused(
         "engineOptions.extraArguments[0]", raw({"trustRemoteCode": False, "extraArguments": ["--trust-remote-code"]})
     )
     assert "which says no" in problem.accepted
+
+
+@pytest.mark.parametrize("revision", [{}, {"revision": "main"}, {"revision": "g" * 40}, {"revision": "a" * 39}])
+def test_remote_code_is_of_one_commit(revision: Raw) -> None:
+    assert "trustRemoteCode" in refused("revision", raw({"trustRemoteCode": True}, **revision)).found
+
+
+def test_remote_code_of_a_store_or_an_image_is_pinned_by_it() -> None:
+    parse_settings(stored(raw({"trustRemoteCode": True}), kind="oci-image", reference="registry.example/model:1"))
+    parse_settings(raw({"trustRemoteCode": True}, model="/models/own", checkpointGib=15.0))
+
+
+def test_code_of_a_draft_model_is_pinned_too() -> None:
+    chosen = {"speculative": {"method": "draft_model", "model": "org/draft", "tokens": 2}, "trustRemoteCode": True}
+
+    refused("engineOptions.speculative.model", raw(chosen, revision="a" * 40))
 
 
 @settings(max_examples=25, deadline=None)

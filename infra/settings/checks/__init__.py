@@ -62,6 +62,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     engines.engine_has_options,
     engines.memory_share_is_the_engines,
     engines.doubts_are_accepted,
+    engines.remote_code_is_pinned,
     engines.image_is_the_engines,
     engines.extra_arguments_are_known,
     engine_numbers.parallel_divides_kv_heads,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from infra.errors import Problem
 from infra.planning.canary import METRICS
 from infra.settings.canary import SUFFIX, CanarySettings, canary_of, differences, splits
-from infra.settings.checks import server_size, storage, workloads
+from infra.settings.checks import engines, server_size, storage, workloads
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
 from infra.settings.values import OBJECT_NAME_LIMIT
@@ -20,6 +20,7 @@ _OF_ONE_MODEL: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     storage.known_stores,
     storage.kinds_fit_models,
     storage.pinned_downloads,
+    engines.remote_code_is_pinned,
 )
 
 

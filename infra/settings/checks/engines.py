@@ -9,6 +9,7 @@ from infra.catalog.engines.records import Flag
 from infra.errors import Problem
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
+from infra.settings.values import is_commit
 
 # Flags that would put a secret into the pod's arguments, where whoever may read pods reads it.
 _SECRETS = re.compile(r"--(admin-)?api[-_]key|--hf[-_]token|--ngrok-authtoken|--ssl-keyfile-password")
@@ -88,6 +89,29 @@ def doubts_are_accepted(draft: Draft) -> Iterator[Problem]:
                 f'"{facts.name}", of which {len(doubts)} facts were not confirmed',
                 f"vllm, or engineOptions.unconfirmed: accept. Not confirmed for {facts.version}: {said}",
                 "write engineOptions.unconfirmed: accept, and try one server before others depend on it",
+            )
+
+
+def remote_code_is_pinned(draft: Draft) -> Iterator[Problem]:
+    """Code that runs in the server is code that somebody read: of one commit, or of a store, which holds one."""
+    for index, model in draft.models:
+        if not model.engine_options.trust_remote_code or model.weights:
+            continue
+        path, hub = f"models[{index}]", "https://huggingface.co/"
+        if not model.model.startswith(("/", ".")) and not is_commit(model.revision or ""):
+            yield Problem(
+                f"{path}.revision",
+                f'"{model.revision}" with trustRemoteCode' if model.revision else "nothing with trustRemoteCode",
+                f"a commit of {model.model}, 40 hexadecimal digits: else who may push there runs code in the server",
+                f"read the code, copy its commit from {hub}{model.model}/commits/main, and quote it",
+            )
+        draft_model = model.engine_options.speculative and model.engine_options.speculative.model
+        if draft_model and not draft_model.startswith("/"):
+            yield Problem(
+                f"{path}.engineOptions.speculative.model",
+                f'"{draft_model}" with trustRemoteCode',
+                "a path: code of the draft model's repository would run too, of no commit that is known",
+                "put the draft model into the image or the store, or remove trustRemoteCode",
             )
 
 
