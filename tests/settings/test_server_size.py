@@ -160,3 +160,23 @@ def test_slices_are_not_joined_by_a_pipeline_either() -> None:
     (problem,) = problems(data)
 
     assert problem.path == "models[0].pipelineParallel"
+
+
+def test_a_startup_probe_gives_the_weights_time_to_come() -> None:
+    (problem,) = problems(local({"startupSeconds": 5}))
+
+    least = re.match(r"at least (\d+): (\d+) s for 15.26 GiB of weights from the Hub", problem.accepted)
+    assert problem.path == "models[0].startupSeconds"
+    assert least
+    # 15.26 GiB at 490 MiB/s from the Hub, again at 5400 MiB/s from NVMe, and 39 s until the engine is ready.
+    assert (int(least[1]), int(least[2])) == (74, 35)
+    assert problems(local({"startupSeconds": 74})) == []
+    assert problem.mend.startswith("write 148 or more")
+
+
+def test_what_lies_on_the_node_before_the_engine_starts_is_only_read() -> None:
+    stored = local({"startupSeconds": 42, "weights": "own"})
+    stored["storage"] = {"weights": [{"name": "own", "kind": "oci-image", "reference": "registry.example/qwen:1"}]}
+
+    assert problems(stored) == []
+    assert [problem.path for problem in problems(local({"startupSeconds": 42}))] == ["models[0].startupSeconds"]
