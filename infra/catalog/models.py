@@ -19,6 +19,7 @@ class ModelShape:
         layers: decoder layers; pipeline parallelism cuts between them. None where not confirmed.
         attention_heads: query heads; tensor parallelism must divide them. None where not confirmed.
         kv_heads: key-value heads. None where not confirmed.
+        experts: experts of a mixture; 0 of a dense model. None where not confirmed.
         max_context: longest context in tokens the checkpoint states. None where not confirmed.
         checkpoint_gib: size of the checkpoint in GiB: listed, else parameters x bytes of its dtype; None if neither.
     """
@@ -29,6 +30,7 @@ class ModelShape:
     layers: int | None
     attention_heads: int | None
     kv_heads: int | None
+    experts: int | None
     max_context: int | None
     checkpoint_dtype: str
     checkpoint_gib: float | None
@@ -49,6 +51,7 @@ def _shape(row: dict[str, str]) -> ModelShape:
         layers=_whole(row["layers"]),
         attention_heads=_whole(row["attention_heads"]),
         kv_heads=_whole(row["kv_heads"]),
+        experts=_whole(row["experts"]),
         max_context=_whole(row["max_context"]),
         checkpoint_dtype=row["checkpoint_dtype"],
         checkpoint_gib=_checkpoint_gib(row),

@@ -184,6 +184,11 @@ class ModelSettings(Settings):
         return GroupSize(self.nodes, self.tensor_parallel, self.pipeline_parallel, self.engine_options.data_parallel)
 
     @property
+    def exchanged_at_once(self) -> int:
+        """Servers that a rollout exchanges at once: a controller starts no more new ones than there are to be."""
+        return min(self.rollout.at_once, self.replicas)
+
+    @property
     def shape(self) -> ModelShape | None:
         """Shape of the model, None where the catalogue does not know it."""
         return model_shapes().get(self.shape_of or self.model)

@@ -73,7 +73,7 @@ def pickers_of(models: Iterable[ModelSettings], picker: EndpointPickerSettings) 
 
 def pods_at_most(model: ModelSettings) -> int:
     """Pods of a model at once: its servers, and those that a rollout starts before old ones go."""
-    surge = model.rollout.at_once if model.rollout.strategy == "surge" else 0
+    surge = model.exchanged_at_once if model.rollout.strategy == "surge" else 0
     if model.kserve and model.kserve.mode == "Knative":
         # The old revision serves until the new one is ready.
         most = model.kserve.max_replicas or model.replicas

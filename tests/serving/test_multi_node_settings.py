@@ -183,6 +183,19 @@ def _is_of_the_cut(problem: Problem) -> bool:
     return problem.path.rpartition(".")[2] in ("tensorParallel", "pipelineParallel", "dataParallel", "nodes")
 
 
+def test_a_destroy_waits_for_followers_who_outlive_their_leader() -> None:
+    def edit(raw: Change) -> None:
+        raw["destroy"] = {"drainMinutes": 11}
+        raw["models"] = raw["models"][2:]
+        model(raw)["drain"] = {"preStopSeconds": 15, "shutdownTimeoutSeconds": 635}
+        raw["nodePools"][1]["terminationGracePeriod"] = "2h"
+
+    # 15 + 635 + 10 s are the 11 minutes of the leader; a follower has 15 s more.
+    (said,) = problems(edit)
+    assert said.path == "destroy.drainMinutes"
+    assert said.mend.startswith("write 12")
+
+
 def test_another_engine_is_refused_for_a_group() -> None:
     said = problems(lambda raw: model(raw).update(engine="sglang", image="docker.io/lmsysorg/sglang:v0.5.23"))
     assert any(item.path == "models[0].engine" and "with nodes: 2" in item.found for item in said)

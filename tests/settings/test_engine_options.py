@@ -42,6 +42,7 @@ BASE: Raw = {
     ],
 }
 CUSTOM = {"port": 9000, "startPath": "/a", "readyPath": "/b", "livePath": "/c"}
+MIXTURE = "Qwen/Qwen3-30B-A3B"
 OWN_IMAGE = "registry.example/own:1.0"
 INSIST = {"unconfirmed": "accept"}
 
@@ -299,8 +300,22 @@ def test_copies_fit_the_node() -> None:
 
 
 def test_experts_need_gpus() -> None:
-    refused("engineOptions.expertParallel", raw({"expertParallel": True}))
-    parse_settings(raw({"expertParallel": True, "dataParallel": 2}))
+    refused("engineOptions.expertParallel", raw({"expertParallel": True}, model=MIXTURE))
+    parse_settings(raw({"expertParallel": True, "dataParallel": 2}, model=MIXTURE))
+
+
+def test_a_dense_model_has_no_experts_to_divide() -> None:
+    problem = refused("engineOptions.expertParallel", raw({"expertParallel": True, "dataParallel": 2}))
+
+    assert "Qwen/Qwen3-8B" in problem.found
+    parse_settings(raw({"expertParallel": True, "dataParallel": 2}, model="org/unknown", checkpointGib=15.0))
+
+
+def test_a_step_has_a_token_of_each_sequence() -> None:
+    problem = refused("engineOptions.maxBatchedTokens", raw({"maxBatchedTokens": 512, "maxConcurrentSequences": 1024}))
+
+    assert problem.found == "512 with maxConcurrentSequences 1024"
+    parse_settings(raw({"maxBatchedTokens": 1024, "maxConcurrentSequences": 1024}))
 
 
 @pytest.mark.parametrize(

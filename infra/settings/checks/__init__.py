@@ -68,6 +68,8 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     engines.extra_arguments_are_known,
     engine_numbers.parallel_divides_kv_heads,
     engine_numbers.experts_need_gpus,
+    engine_numbers.mixtures_have_experts,
+    engine_numbers.batch_holds_its_sequences,
     engine_numbers.words_are_known,
     engine_numbers.gpus_can_quantise,
     engine_numbers.adapters_fit,

@@ -56,6 +56,32 @@ def experts_need_gpus(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def mixtures_have_experts(draft: Draft) -> Iterator[Problem]:
+    """An engine ends at its start where experts are to be divided and the model has none."""
+    for index, model in draft.models:
+        if model.engine_options.expert_parallel and model.shape and model.shape.experts == 0:
+            yield Problem(
+                f"models[{index}].engineOptions.expertParallel",
+                f"true for {model.shape_of or model.model}, whose layers have no experts",
+                "a mixture of experts (infra/catalog/data/models.csv, column experts)",
+                "remove it; tensorParallel cuts a dense model",
+            )
+
+
+def batch_holds_its_sequences(draft: Draft) -> Iterator[Problem]:
+    """Each sequence of a step has at least one token in it (vLLM 0.33, config/scheduler.py)."""
+    for index, model in draft.models:
+        tokens = model.engine_options.max_batched_tokens
+        sequences = model.engine_options.max_concurrent_sequences
+        if model.engine == VLLM.name and tokens and sequences and tokens < sequences:
+            yield Problem(
+                f"models[{index}].engineOptions.maxBatchedTokens",
+                f"{tokens} with maxConcurrentSequences {sequences}",
+                f"at least {sequences}: a step has a token of each sequence",
+                f"write {sequences} or more, or lower maxConcurrentSequences to {tokens}",
+            )
+
+
 def words_are_known(draft: Draft) -> Iterator[Problem]:
     """Values that the engine's parser would refuse."""
     asked = {

@@ -193,7 +193,7 @@ def groups_have_room(draft: Draft) -> Iterator[Problem]:
         if mine is None or not model.size.is_whole:
             continue
         near = [item for item in fleet.values() if set(item.pools) & set(mine.pools)]
-        surge = model.rollout.at_once * model.nodes if model.rollout.strategy == "surge" else 0
+        surge = model.exchanged_at_once * model.nodes if model.rollout.strategy == "surge" else 0
         with_surge = [replace(item, count=item.count + surge) if item is mine else item for item in near]
         limits = ", ".join(
             f"{room.name} at most {room.gpu_limit} GPUs on {room.node_limit} nodes"
@@ -206,7 +206,7 @@ def groups_have_room(draft: Draft) -> Iterator[Problem]:
                 f"{path}.replicas", groups, f"whole groups beside all else: {limits}", "lower replicas, or raise limits"
             )
         elif not fleet_fits(with_surge, rooms):
-            left = max(0, model.replicas - model.rollout.at_once)
+            left = max(0, model.replicas - model.exchanged_at_once)
             yield Problem(
                 f"{path}.rollout",
                 f"surge: {surge} more nodes of {mine.devices} GPUs while a version is exchanged, beside {groups}",

@@ -46,7 +46,7 @@ def _surge(model: ModelSettings) -> int:
     kserve = model.kserve
     if kserve and kserve.mode == "Knative":
         return max(1, model.replicas if kserve.min_replicas is None else kserve.min_replicas)
-    return 1 if kserve else model.rollout.at_once
+    return 1 if kserve else model.exchanged_at_once
 
 
 def _alone_fits(servers: Servers, rooms: list[Room]) -> bool:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from infra.errors import Problem
 from infra.planning.drain import SPOT_NOTICE_SECONDS, DrainBudget
+from infra.planning.group_size import GroupDrain
 from infra.settings.checks.draft import Draft
+from infra.settings.models import ModelSettings
 from infra.settings.values import did_you_mean, duration_seconds
 
 
@@ -127,11 +129,7 @@ def destroy_waits_for_requests(draft: Draft) -> Iterator[Problem]:
     if draft.destroy is None or not draft.models:
         return
     minutes = draft.destroy.drain_minutes
-    budgets = [(model.name, model.drain) for _, model in draft.models]
-    grace, name = max(
-        (DrainBudget(drain.pre_stop_seconds, drain.shutdown_timeout_seconds).grace_period_seconds, name)
-        for name, drain in budgets
-    )
+    grace, name = max((_longest_grace(model), model.name) for _, model in draft.models)
     if grace > minutes * 60:
         needed = -(-grace // 60)
         yield Problem(
@@ -140,6 +138,12 @@ def destroy_waits_for_requests(draft: Draft) -> Iterator[Problem]:
             f"at least {needed}: the model {name} takes up to {grace} s from preStop to exit",
             f"write {needed}, or shorten the drain of {name}",
         )
+
+
+def _longest_grace(model: ModelSettings) -> int:
+    """Seconds until the last pod of a server is gone; a follower outlives its leader."""
+    budget = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
+    return budget.grace_period_seconds if model.nodes == 1 else GroupDrain(budget).follower_grace_seconds
 
 
 def _shorter_drain(budget: DrainBudget) -> str:
