@@ -139,6 +139,13 @@ def test_no_note_contradicts_the_context() -> None:
     assert {name: model_shapes()[name].max_context for name in stated} == stated
 
 
+def test_what_a_checkpoint_states_is_no_proof_that_it_is_not_quantised() -> None:
+    assert model_shapes()["Qwen/Qwen3-8B"].is_unquantised
+    assert not model_shapes()["deepseek-ai/DeepSeek-V3"].is_unquantised
+    assert model_shapes()["moonshotai/Kimi-K2.5"].checkpoint_dtype == "bfloat16"  # 554 GiB for a thousand billion
+    assert not model_shapes()["moonshotai/Kimi-K2.5"].is_unquantised
+
+
 def test_a_mixture_is_told_from_a_dense_model() -> None:
     assert model_shapes()["Qwen/Qwen3-30B-A3B"].experts == 128
     assert model_shapes()["Qwen/Qwen3-8B"].experts == 0

@@ -161,7 +161,7 @@ def test_custom_variables_open_nothing_and_hold_no_token(name: str) -> None:
 # --- images -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("image", ["docker.io/vllm/vllm-openai:v0.32.0", "mirror.example:5000/vllm-openai:v0.9.2"])
+@pytest.mark.parametrize("image", ["docker.io/vllm/vllm-openai:v0.32.0", "mirror.example:5000/vllm-openai:v0.18.0"])
 def test_an_image_of_another_version_is_an_error(image: str) -> None:
     assert "0.33.0" in refused("image", raw(image=image)).accepted
     parse_settings(raw(INSIST, image=image))
@@ -172,12 +172,27 @@ def test_an_image_of_another_version_is_an_error(image: str) -> None:
     [
         "docker.io/vllm/vllm-openai:v0.33.0-cu129",
         "mirror.example:5000/team/vllm-openai:v0.33.0",
-        "registry.example/vllm:stable",
         f"registry.example/vllm@sha256:{'0' * 64}",
     ],
 )
-def test_an_image_of_the_version_or_without_one_passes(image: str) -> None:
+def test_an_image_of_the_version_or_with_a_digest_passes(image: str) -> None:
     parse_settings(raw(image=image))
+
+
+@pytest.mark.parametrize("tag", ["stable", "nightly", "latest-cu129"])
+def test_an_image_without_a_version_is_pinned_or_insisted_on(tag: str) -> None:
+    image = f"registry.example/vllm:{tag}"
+
+    assert "names no version" in refused("image", raw(image=image)).found
+    parse_settings(raw(image=f"{image}@sha256:{'0' * 64}"))
+    parse_settings(raw(INSIST, image=image))
+
+
+@pytest.mark.parametrize("options", [{}, INSIST])
+def test_an_image_from_before_the_drain_is_refused_whatever_is_insisted_on(options: Raw) -> None:
+    for version in ("v0.4.2", "v0.17.1"):
+        problem = refused("image", raw(options, image=f"docker.io/vllm/vllm-openai:{version}"))
+        assert "0.18 or newer" in problem.accepted
 
 
 def test_an_image_of_another_engine_is_an_error() -> None:
@@ -322,7 +337,7 @@ def test_a_step_has_a_token_of_each_sequence() -> None:
     ("options", "place", "mend"),
     [
         ({"quantization": "fp9"}, "quantization", 'did you mean "fp8"?'),
-        ({"quantization": "gguf"}, "quantization", "write awq"),
+        ({"quantization": "gguf"}, "quantization", "write fp8_per_tensor"),
         ({"kvCacheDtype": "fp8-e4m3"}, "kvCacheDtype", 'did you mean "fp8_e4m3"?'),
         ({"loraAdapters": [{"name": "a", "source": "/x"}], "maxLoraRank": 24}, "maxLoraRank", "write 32"),
         ({"toolCallParser": "hermess"}, "toolCallParser", 'did you mean "hermes"?'),
@@ -352,7 +367,18 @@ def test_a_gpu_too_old_for_the_method_is_an_error() -> None:
 
     assert "t4 has 7.5" in problem.found
     assert "8.0" in problem.accepted
+    assert "fp8_per_tensor" in problem.mend
+    assert "mxfp4" not in problem.mend
     parse_settings(raw({"quantization": "mxfp4"}))
+
+
+def test_a_plain_checkpoint_is_quantised_as_it_is_loaded_or_not_at_all() -> None:
+    problem = refused("engineOptions.quantization", raw({"quantization": "awq"}))
+
+    assert "fp8_per_block" in problem.accepted
+    assert problem.mend.startswith("write fp8_per_tensor")
+    parse_settings(raw({"quantization": "fp8_per_tensor"}))
+    parse_settings(raw({"quantization": "awq"}, model="org/Qwen3-8B-AWQ", shapeOf="Qwen/Qwen3-8B", checkpointGib=6.0))
 
 
 def test_adapters_have_names_of_their_own_and_can_be_had() -> None:

@@ -71,6 +71,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     engine_numbers.mixtures_have_experts,
     engine_numbers.batch_holds_its_sequences,
     engine_numbers.words_are_known,
+    engine_numbers.checkpoints_can_be_read_so,
     engine_numbers.gpus_can_quantise,
     engine_numbers.adapters_fit,
     engine_numbers.drafts_fit,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra.catalog.engines import CUSTOM, VLLM, flag_table, gpu_capability, least_capability
+from infra.catalog.engines import CUSTOM, VLLM, flag_table, gpu_capability, least_capability, online_methods
 from infra.catalog.engines.arguments import uses
 from infra.catalog.instances import GpuInstanceType
 from infra.catalog.models import model_shapes
@@ -17,6 +17,9 @@ from infra.settings.values import did_you_mean
 # Methods of speculative decoding that look at the prompt alone (vLLM 0.33 config/speculative.py; SGLang 0.5.23).
 _WITHOUT_DRAFT = ("ngram", "ngram_gpu", "suffix", "mtp")
 _WITH_DRAFT = ("draft_model", "eagle", "eagle3", "standalone")
+
+# Eight bits a weight with one scale a tensor, on every GPU that has a method at all.
+_PLAIN_CHOICE = "fp8_per_tensor"
 
 # Files of one's own that add parsers by any name.
 _PLUGINS = {"toolCallParser": "--tool-parser-plugin", "reasoningParser": "--reasoning-parser-plugin"}
@@ -119,6 +122,20 @@ def words_are_known(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def checkpoints_can_be_read_so(draft: Draft) -> Iterator[Problem]:
+    """A method of quantised checkpoints finds nothing to read in one that is not (vLLM 0.33, weight_utils.py)."""
+    for index, model in draft.models:
+        method, online = model.engine_options.quantization, online_methods(model.engine)
+        plain = model.shape is not None and model.shape_of is None and model.shape.is_unquantised
+        if method and online and plain and method not in online and least_capability(model.engine, method) is not None:
+            yield Problem(
+                f"models[{index}].engineOptions.quantization",
+                f'"{method}" for {model.model}, whose checkpoint is not quantised',
+                f"a method that quantises weights as they are loaded: {', '.join(online)}",
+                f"write {_PLAIN_CHOICE}, or name a repository that was quantised with {method}",
+            )
+
+
 def gpus_can_quantise(draft: Draft) -> Iterator[Problem]:
     """An engine refuses a method on a GPU that is too old, after the node was started."""
     for index, model in draft.models:
@@ -127,6 +144,8 @@ def gpus_can_quantise(draft: Draft) -> Iterator[Problem]:
         if least is None:
             continue
         able = {item.gpu: gpu_capability(item.gpu) for item in _machines(draft, model)}
+        newest = min((number for number in able.values() if number is not None), default=0)
+        run = [name for name in online_methods(model.engine) if (least_capability(model.engine, name) or 0) <= newest]
         old = {gpu: number for gpu, number in able.items() if number is not None and number < least}
         if old:
             found = ", ".join(f"{gpu} has {number / 10}" for gpu, number in sorted(old.items()))
@@ -134,7 +153,7 @@ def gpus_can_quantise(draft: Draft) -> Iterator[Problem]:
                 f"models[{index}].engineOptions.quantization",
                 f'"{method}" on {", ".join(model.node_pools)}: {found}',
                 f"GPUs of compute capability {least / 10} or newer, which {model.engine} asks for with {method}",
-                "name a pool with newer GPUs, or a method that these run, such as gptq or compressed-tensors",
+                "name a pool with newer GPUs" + (f", or a method that these run: {', '.join(run)}" if run else ""),
             )
 
 
@@ -269,5 +288,6 @@ def _nearest_word(value: str | int, choices: tuple[str, ...]) -> str:
     """The smallest choice that is not less than a number; the one spelt most like a word."""
     if isinstance(value, int):
         return f"write {next((choice for choice in choices if int(choice) >= value), choices[-1])}"
+    default = _PLAIN_CHOICE if _PLAIN_CHOICE in choices else choices[0]
     same = next((choice for choice in choices if choice.lower() == value.lower()), None)
-    return f"write {same}" if same else did_you_mean(value, choices, f"write {choices[0]}")
+    return f"write {same}" if same else did_you_mean(value, choices, f"write {default}")

@@ -16,6 +16,8 @@ _SECRETS = re.compile(r"--(admin-)?api[-_]key|--hf[-_]token|--ngrok-authtoken|--
 # A file that could say anything, which no check sees.
 _FILES = re.compile(r"--config|--extra_llm_api_options")
 _VERSION = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+(\.[0-9]+)?(\.?(post|rc)[0-9]+)?")
+# The first with --shutdown-timeout, without which SIGTERM aborts what runs (vLLM PR 34730).
+_OLDEST_VLLM = (0, 18)
 _TABLE = "infra/catalog/data/engine_options.csv"
 
 
@@ -133,7 +135,27 @@ def image_is_the_engines(draft: Draft) -> Iterator[Problem]:
             )
             continue
         found = _VERSION.search(tag)
-        if found and found[0] != facts.version and model.engine_options.unconfirmed == "refuse":
+        if found and facts.name == VLLM.name and _release(found[0]) < _OLDEST_VLLM:
+            oldest = ".".join(str(number) for number in _OLDEST_VLLM)
+            yield Problem(
+                f"models[{index}].image",
+                f'"{model.image}"',
+                f"vLLM {oldest} or newer: older ones have no --shutdown-timeout, so requests would be cut, and before"
+                " 0.14.1 images and checkpoints could break in (CVE-2026-22778, CVE-2026-22807)",
+                f"write {facts.image}",
+            )
+            continue
+        if model.engine_options.unconfirmed == "accept":
+            continue
+        if not found and "@" not in model.image:
+            yield Problem(
+                f"models[{index}].image",
+                f'"{model.image}", whose tag names no version',
+                f"an image of {facts.name} {facts.version}, by its tag or by a digest: what a moving tag names tomorrow"
+                " may lack a flag",
+                f"write {facts.image}, pin the image by @sha256:, or write engineOptions.unconfirmed: accept",
+            )
+        if found and found[0] != facts.version:
             yield Problem(
                 f"models[{index}].image",
                 f'"{model.image}"',
@@ -234,6 +256,11 @@ def _who_has(name: str, facts: Engine) -> str:
     others = [other.name for other in engines().values() if _has(other, name)]
     what = f"{facts.name} {facts.version}".strip()
     return f"an option that {what} has; this one is known of: {', '.join(others)} ({_TABLE})"
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Major and minor number of a version that _VERSION found."""
+    return tuple(int(number) for number in version.split(".")[:2])
 
 
 def _tagged(image: str) -> tuple[str, str, str]:
