@@ -129,6 +129,7 @@ def test_a_pair_over_small_nodes_fits_what_its_machine_has_for_pods() -> None:
     pools = [pool for pool in found.node_pools if pool.name in model.node_pools]
     (machine,) = pools[0].candidates
 
+    assert machine.allocatable_memory_mib is not None
     assert host_request(model, pools, found.mig_layouts).all_memory_gib * 1024 < machine.allocatable_memory_mib
 
 

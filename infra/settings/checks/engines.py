@@ -136,32 +136,38 @@ def image_is_the_engines(draft: Draft) -> Iterator[Problem]:
             continue
         found = _VERSION.search(tag)
         if found and facts.name == VLLM.name and _release(found[0]) < _OLDEST_VLLM:
-            oldest = ".".join(str(number) for number in _OLDEST_VLLM)
-            yield Problem(
-                f"models[{index}].image",
-                f'"{model.image}"',
-                f"vLLM {oldest} or newer: older ones have no --shutdown-timeout, so requests would be cut, and before"
-                " 0.14.1 images and checkpoints could break in (CVE-2026-22778, CVE-2026-22807)",
-                f"write {facts.image}",
-            )
-            continue
-        if model.engine_options.unconfirmed == "accept":
-            continue
-        if not found and "@" not in model.image:
-            yield Problem(
-                f"models[{index}].image",
-                f'"{model.image}", whose tag names no version',
-                f"an image of {facts.name} {facts.version}, by its tag or by a digest: what a moving tag names tomorrow"
-                " may lack a flag",
-                f"write {facts.image}, pin the image by @sha256:, or write engineOptions.unconfirmed: accept",
-            )
-        if found and found[0] != facts.version:
-            yield Problem(
-                f"models[{index}].image",
-                f'"{model.image}"',
-                f"an image of {facts.name} {facts.version}: flags, paths and metrics were read there",
-                f"write {facts.image}, or engineOptions.unconfirmed: accept",
-            )
+            yield _too_old(index, model, facts)
+        elif model.engine_options.unconfirmed == "refuse":
+            yield from _other_version(index, model, facts, found[0] if found else "")
+
+
+def _too_old(index: int, model: ModelSettings, facts: Engine) -> Problem:
+    return Problem(
+        f"models[{index}].image",
+        f'"{model.image}"',
+        f"vLLM {'.'.join(str(number) for number in _OLDEST_VLLM)} or newer: older ones have no --shutdown-timeout, so"
+        " requests would be cut, and before 0.14.1 images and checkpoints could break in (CVE-2026-22778,"
+        " CVE-2026-22807)",
+        f"write {facts.image}",
+    )
+
+
+def _other_version(index: int, model: ModelSettings, facts: Engine, version: str) -> Iterator[Problem]:
+    if not version and "@" not in model.image:
+        yield Problem(
+            f"models[{index}].image",
+            f'"{model.image}", whose tag names no version',
+            f"an image of {facts.name} {facts.version}, by its tag or by a digest: what a moving tag names tomorrow may"
+            " lack a flag",
+            f"write {facts.image}, pin the image by @sha256:, or write engineOptions.unconfirmed: accept",
+        )
+    if version and version != facts.version:
+        yield Problem(
+            f"models[{index}].image",
+            f'"{model.image}"',
+            f"an image of {facts.name} {facts.version}: flags, paths and metrics were read there",
+            f"write {facts.image}, or engineOptions.unconfirmed: accept",
+        )
 
 
 def extra_arguments_are_known(draft: Draft) -> Iterator[Problem]:

@@ -53,7 +53,7 @@ def host_fits_node(draft: Draft) -> Iterator[Problem]:
         if not pools or not machines:
             continue  # too many GPUs: said above
         cpu = max(machine.cpu for machine in machines)
-        memory = max(machine.memory_gib for machine in machines)
+        memory = int(max(machine.memory_gib for machine in machines))
         names = ", ".join(model.node_pools)
         if (model.resources.cpu or 0) > cpu:
             yield Problem(
