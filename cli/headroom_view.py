@@ -40,10 +40,10 @@ def rollouts_of(settings: PlatformSettings) -> list[ModelRollout]:
             model.rollout.strategy,
             model.replicas,
             {"surge": model.replicas, "recreate": 0}.get(
-                model.rollout.strategy, max(0, model.replicas - model.rollout.at_once)
+                model.rollout.strategy, max(0, model.replicas - model.exchanged_at_once)
             ),
             model.startup_seconds,
-            headroom(servers.name, model.rollout.at_once, fleet, rooms),
+            headroom(servers.name, model.exchanged_at_once, fleet, rooms),
         )
         for model, servers in found
         if servers and model.nodes == 1 and (model.kserve is None or model.kserve.mode == "Standard")

@@ -5,9 +5,10 @@ from typing import cast
 from components.serving.serving_args import CustomEngineArgs, EngineOptionsArgs, ServingPodArgs
 from infra.catalog.engines import VLLM
 from infra.conventions import GPU_RESOURCE
-from infra.planning.host_share import cache_gib, host_share
+from infra.planning.host_share import cache_gib
 from infra.settings import ModelSettings, PlatformSettings
-from infra.settings.engine_options import CustomEngine, EngineOptions, offloaded_gib
+from infra.settings.engine_options import CustomEngine, EngineOptions
+from infra.settings.server_requests import host_request
 from infra.settings.slices import share_of
 from stacks.server_place import server_place
 from stacks.weights_of_models import TOKEN_KEY, TOKEN_SECRET, weights_args
@@ -78,7 +79,7 @@ def serving_pod(model: ModelSettings, settings: PlatformSettings) -> ServingPodA
     """The pod of one server of a model of the settings."""
     pools = [pool for pool in settings.node_pools if pool.name in model.node_pools]
     devices = share_of(model, pools, settings.mig_layouts)
-    share = host_share([machine for pool in pools for machine in pool.candidates], devices.gpus)
+    request = host_request(model, pools, settings.mig_layouts)
     weights = weights_args(model, settings)
     pod: ServingPodArgs = {
         "image": model.image,
@@ -90,8 +91,8 @@ def serving_pod(model: ModelSettings, settings: PlatformSettings) -> ServingPodA
         "startup_seconds": model.startup_seconds,
         "pre_stop_seconds": model.drain.pre_stop_seconds,
         "shutdown_timeout_seconds": model.drain.shutdown_timeout_seconds,
-        "cpu": model.resources.cpu or share.cpu,
-        "memory_gib": model.resources.memory_gib or share.memory_gib - offloaded_gib(model.engine_options),
+        "cpu": request.cpu,
+        "memory_gib": request.memory_gib,
         "cache_gib": cache_gib(0 if weights else model.download_gib),
         "shared_memory_gib": model.shared_memory_gib,
     }

@@ -21,6 +21,10 @@ _NO_DOMAIN = "nothing.invalid"
 # vLLM listens on every address and on the table's port as it is; the others are told.
 _TOLD_WHERE_TO_LISTEN = frozenset({"sglang", "tgi", "triton-tensorrt-llm", "trtllm-serve"})
 
+# Methods of SGLang that take steps, branches and tokens together or not at all, and with one branch a token more than
+# steps (0.5.23, arg_groups/speculative_hook.py, _handle_eagle_family).
+_EAGLE_FAMILY = frozenset({"EAGLE", "EAGLE3", "NEXTN", "STANDALONE", "FROZEN_KV_MTP"})
+
 
 def engine_of(options: EngineOptionsArgs) -> Engine:
     """Facts of the engine that the options are for."""
@@ -91,7 +95,12 @@ def custom_variables(name: str, options: EngineOptionsArgs, pod: ServingPodArgs)
     """What the arguments of an engine of one's own may refer to; they must stand before they are used."""
     if options.get("engine") != CUSTOM.name:
         return []
-    values = {"MODEL": _model(options, pod), "SERVED_MODEL_NAME": name, "TENSOR_PARALLEL": options["tensor_parallel"]}
+    values = {
+        "MODEL": _model(options, pod),
+        "SERVED_MODEL_NAME": name,
+        "TENSOR_PARALLEL": options["tensor_parallel"],
+        "PIPELINE_PARALLEL": options.get("pipeline_parallel", 1),
+    }
     return [{"name": key, "value": str(value)} for key, value in values.items()]
 
 
@@ -198,12 +207,16 @@ def _speculative(options: EngineOptionsArgs) -> dict[str, Any]:
     chosen = options.get("speculative")
     if not chosen:
         return {}
-    whole = {"method": chosen["method"], "model": chosen.get("model"), "num_speculative_tokens": chosen["tokens"]}
+    tokens = chosen["tokens"]
+    is_chain = chosen["method"].upper() in _EAGLE_FAMILY
+    whole = {"method": chosen["method"], "model": chosen.get("model"), "num_speculative_tokens": tokens}
     return {
         "speculative": {key: value for key, value in whole.items() if value is not None},
         "speculative_method": chosen["method"],
         "speculative_model": chosen.get("model"),
-        "speculative_tokens": chosen["tokens"],
+        "speculative_steps": tokens if is_chain else None,
+        "speculative_branches": 1 if is_chain else None,
+        "speculative_tokens": tokens + 1 if is_chain else tokens,
     }
 
 

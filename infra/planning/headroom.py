@@ -25,7 +25,7 @@ class Machine:
     Attributes:
         gpus: whole GPUs, as limits count them.
         devices: what pods ask for, by resource: GPUs, slices or shares of them.
-        cpu, memory_gib: all of the machine's; what the system takes is left out of account.
+        cpu, memory_gib: what it has for servers.
     """
 
     name: str

@@ -10,6 +10,10 @@ from infra.catalog.instances import GpuInstanceType
 # use, g6.xlarge (4 vCPU, 16 GiB), it leaves 0.8 vCPU and over 3 GiB.
 NODE_OVERHEAD = 0.2
 
+# Host memory that an engine needs beside KV blocks: interpreter, tokenizer, CUDA context, one shard while it loads.
+# Our choice, until it is measured.
+LEAST_HOST_GIB = 8
+
 # Beside the checkpoint, the cache holds the tokenizer, lock files and vLLM's compile cache. Our choice: a tenth of the
 # checkpoint and 10 GiB.
 CACHE_MARGIN_SHARE = 0.1
@@ -47,9 +51,14 @@ def host_share(candidates: Iterable[GpuInstanceType], gpus: float) -> HostShare:
     cpu = min(item.vcpu * gpus / item.gpu_count for item in able)
     memory = min(item.memory_gib * gpus / item.gpu_count for item in able)
     return HostShare(
-        cpu=max(1, math.floor(cpu * (1 - NODE_OVERHEAD))),
-        memory_gib=max(1, math.floor(memory * (1 - NODE_OVERHEAD))),
+        cpu=max(1, for_servers(cpu)),
+        memory_gib=max(1, for_servers(memory)),
     )
+
+
+def for_servers(amount: float) -> int:
+    """What servers may ask for of so much CPU or memory of a node: whole units, without what the system takes."""
+    return math.floor(amount * (1 - NODE_OVERHEAD))
 
 
 def cache_gib(checkpoint_gib: float) -> int:

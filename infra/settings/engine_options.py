@@ -59,7 +59,7 @@ class Speculative(Settings):
     """Size of a draft model from the Hub in GiB, needed where the catalogue does not know it: room in the server's
     cache."""
     tokens: Positive
-    """Tokens proposed at a time."""
+    """Tokens proposed at a time, one after the other: with SGLang's EAGLE family a chain of as many steps."""
 
 
 class Admission(Settings):
@@ -188,8 +188,8 @@ class CustomEngine(Settings):
     command: tuple[str, ...] = ()
     """Command of the container. Default: the image's entry point."""
     arguments: tuple[str, ...] = ()
-    """Arguments. $(MODEL), $(SERVED_MODEL_NAME) and $(TENSOR_PARALLEL) stand for the settings of the model; MODEL is a
-    path where its weights are mounted."""
+    """Arguments. $(MODEL), $(SERVED_MODEL_NAME), $(TENSOR_PARALLEL) and $(PIPELINE_PARALLEL) stand for the settings of
+    the model; MODEL is a path where its weights are mounted."""
     variables: dict[str, str] = {}
     """Environment variables; no secrets."""
     start_path: _PATH

@@ -50,6 +50,12 @@ _IMAGE = re.compile(
 
 
 def _check_image(text: str) -> str:
+    if not text:
+        raise invalid(
+            "an image; engine custom has none of its own",
+            "write image with a registry, a name and a version tag, and beside it custom: {port, startPath, readyPath,"
+            " livePath}, which say how to reach it",
+        )
     found = _IMAGE.fullmatch(text)
     if not found or not (found["tag"] or found["digest"]) or (found["tag"] == ":latest" and not found["digest"]):
         raise invalid("an image with a version tag or a digest", f'write it like "{VLLM_IMAGE}"')
@@ -177,6 +183,11 @@ class ModelSettings(Settings):
     def size(self) -> GroupSize:
         """How one server is cut over GPUs and nodes."""
         return GroupSize(self.nodes, self.tensor_parallel, self.pipeline_parallel, self.engine_options.data_parallel)
+
+    @property
+    def exchanged_at_once(self) -> int:
+        """Servers that a rollout exchanges at once: a controller starts no more new ones than there are to be."""
+        return min(self.rollout.at_once, self.replicas)
 
     @property
     def shape(self) -> ModelShape | None:

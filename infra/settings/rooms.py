@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from infra.catalog.instances import GpuInstanceType
 from infra.planning.headroom import Machine, Room, Servers
+from infra.planning.host_share import for_servers
 from infra.planning.kserve import default_surge, default_unavailable
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
+from infra.settings.server_requests import in_memory_gib
 from infra.settings.slices import devices_of, mig_of, share_of
 
 
@@ -36,7 +38,7 @@ def servers_of(
         resource=share.resource,
         devices=share.count,
         cpu=model.resources.cpu or 0,
-        memory_gib=model.resources.memory_gib or 0,
+        memory_gib=model.resources.memory_gib + in_memory_gib(model) if model.resources.memory_gib else 0,
         apart=model.spread.nodes == "required",
     )
 
@@ -58,7 +60,7 @@ def surge_of(model: ModelSettings) -> int:
         return max(model.replicas, kserve.min_replicas or 0)
     if kserve and kserve.kind == "LLMInferenceService":
         return default_surge(model.replicas)
-    return model.rollout.at_once
+    return model.exchanged_at_once
 
 
 def waits_for_room(model: ModelSettings) -> bool:
@@ -98,7 +100,7 @@ def _room(pool: NodePoolSettings, own: Sequence[MigLayoutSettings]) -> Room:
 
 def _machine(item: GpuInstanceType, pool: NodePoolSettings, own: Sequence[MigLayoutSettings]) -> Machine:
     devices = devices_of(pool, own, item.gpu_count) if _known(pool, own) else {}
-    return Machine(item.name, item.gpu_count, devices, item.vcpu, item.memory_gib)
+    return Machine(item.name, item.gpu_count, devices, for_servers(item.vcpu), for_servers(item.memory_gib))
 
 
 def _known(pool: NodePoolSettings, own: Sequence[MigLayoutSettings]) -> bool:

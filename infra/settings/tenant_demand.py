@@ -6,16 +6,16 @@ Held against the rendered objects by a test, so that the two cannot drift apart.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from infra.planning.host_share import cache_gib, host_share
+from infra.planning.host_share import cache_gib
 from infra.planning.quota import Ask
 from infra.planning.weights import claim_gib
 from infra.settings.canary import canary_of
-from infra.settings.engine_options import offloaded_gib
 from infra.settings.gateway import EndpointPickerSettings
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
 from infra.settings.rooms import prefill_servers, surge_of
+from infra.settings.server_requests import host_request
 from infra.settings.slices import mig_of, share_of
 from infra.settings.storage import (
     EfsWeights,
@@ -50,17 +50,17 @@ def ask_of(
 ) -> Ask:
     """What the servers of one model ask for, those of a rollout among them."""
     share = share_of(model, pools, own)
-    host = host_share([machine for pool in pools for machine in pool.candidates], share.gpus)
+    host = host_request(model, pools, own)
     store = storage.weights_store(model.weights)
     size = model.known_checkpoint_gib or 0.0
     disk = cache_gib(model.download_gib if store is None or isinstance(store, KserveCacheWeights) else 0)
-    cpu = model.resources.cpu or host.cpu
+    cpu = host.cpu
     if isinstance(store, NvmeCacheWeights):
         disk += claim_gib([size])
         cpu = max(cpu, _COPY_CPU)
     requests = {
         "cpu": Decimal(cpu),
-        "memory": Decimal(_GIB) * _memory_gib(model, host.memory_gib),
+        "memory": Decimal(_GIB) * host.all_memory_gib,
         "ephemeral-storage": Decimal(_GIB) * disk,
         share.resource: Decimal(share.count),
     }
@@ -99,13 +99,6 @@ def _forms(model: ModelSettings) -> Iterator[ModelSettings]:
         yield prefill
     if model.canary and model.kserve is None:
         yield canary_of(model)
-
-
-def _memory_gib(model: ModelSettings, share: int) -> int:
-    """Memory of one pod: its own or its share of the node, /dev/shm, and KV blocks on the host."""
-    offloaded = offloaded_gib(model.engine_options)
-    shared = model.shared_memory_gib if model.gpus > 1 or model.nodes > 1 or offloaded else 0
-    return shared + (model.resources.memory_gib + offloaded if model.resources.memory_gib else share)
 
 
 def downloads_itself(model: ModelSettings, storage: StorageSettings) -> bool:

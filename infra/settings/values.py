@@ -264,3 +264,8 @@ InstanceType = Annotated[str, AfterValidator(_check_instance_type)]
 GpuName = Annotated[str, AfterValidator(_check_gpu)]
 ReservationId = Annotated[str, AfterValidator(_check_reservation)]
 AmiAlias = Annotated[str, AfterValidator(_check_ami_alias)]
+
+
+def is_commit(text: str) -> bool:
+    """Whether it names one commit: 40 hexadecimal digits. A branch or a tag may move."""
+    return bool(re.fullmatch(r"[0-9a-f]{40}", text))

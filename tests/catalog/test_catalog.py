@@ -128,6 +128,30 @@ def test_shapes_of_models_are_possible() -> None:
             assert 0.1 < shape.checkpoint_gib < 2000
 
 
+def test_no_note_contradicts_the_context() -> None:
+    stated = {
+        name: int(found[1])
+        for name, shape in model_shapes().items()
+        if "Instruct" in name and (found := re.search(r"Instruct max_position (?:is )?(\d+)", shape.notes))
+    }
+
+    assert stated == {"Qwen/Qwen2.5-14B-Instruct": 32768}
+    assert {name: model_shapes()[name].max_context for name in stated} == stated
+
+
+def test_what_a_checkpoint_states_is_no_proof_that_it_is_not_quantised() -> None:
+    assert model_shapes()["Qwen/Qwen3-8B"].is_unquantised
+    assert not model_shapes()["deepseek-ai/DeepSeek-V3"].is_unquantised
+    assert model_shapes()["moonshotai/Kimi-K2.5"].checkpoint_dtype == "bfloat16"  # 554 GiB for a thousand billion
+    assert not model_shapes()["moonshotai/Kimi-K2.5"].is_unquantised
+
+
+def test_a_mixture_is_told_from_a_dense_model() -> None:
+    assert model_shapes()["Qwen/Qwen3-30B-A3B"].experts == 128
+    assert model_shapes()["Qwen/Qwen3-8B"].experts == 0
+    assert all(("Moe" in shape.architecture) <= (shape.experts != 0) for shape in model_shapes().values())
+
+
 def test_the_size_of_a_checkpoint_is_listed_or_follows_from_its_parameters() -> None:
     listed = model_shapes()["meta-llama/Meta-Llama-3.1-8B"]
     assert listed.checkpoint_gib == 14.96

@@ -104,9 +104,20 @@ def test_tables_have_no_row_twice() -> None:
         "engine_flags": ("engine", "flag"),
         "engine_removed_flags": ("engine", "flag"),
         "engine_quantization": ("engine", "method"),
+        "engine_reserved_flags": ("engine", "flag"),
     }.items():
         counted = Counter(tuple(row[key] for key in keys) for row in read_table(name))
         assert [key for key, count in counted.items() if count > 1] == [], name
+
+
+def test_reserved_flags_are_flags_by_their_first_spelling_and_no_option_of_ours() -> None:
+    for name, facts in engines().items():
+        table = flag_table(name)
+        for flag in table.reserved:
+            found = table.find(flag)
+            assert found, (name, flag)
+            assert found.name == flag
+            assert flag not in {option.flag for option in facts.options.values()}
 
 
 def test_an_engine_of_ones_own_is_what_its_owner_says() -> None:
@@ -148,7 +159,7 @@ def test_vllms_other_spellings_are_known(text: str) -> None:
     assert TABLE.find(text) is not None
 
 
-@pytest.mark.parametrize("text", ["--max-model", "--max-model-len.x", "-tp", "--max_model_len"])
+@pytest.mark.parametrize("text", ["--max-model", "--max-model-len.x", "-t", "--max_model_len"])
 def test_what_no_parser_or_no_reader_should_take_is_not_known(text: str) -> None:
     table = flag_table("sglang") if "_" in text else TABLE
 

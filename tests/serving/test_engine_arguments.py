@@ -112,7 +112,8 @@ def test_an_option_is_a_flag_of_the_engine_or_nothing(engine: str) -> None:
         expert_parallel=True, quantization="fp8", kv_cache_gib=2.5, prefix_caching=False,
         kv_offload={"gib": 4.0, "backend": "native"}, lora_adapters=[{"name": "a", "source": "/a"}], max_loras=2,
         max_lora_rank=16,
-        speculative={"method": "ngram", "tokens": 3}, max_queued_requests=5, max_queued_tokens=6, max_sequences=7,
+        speculative={"method": "NGRAM" if engine == "sglang" else "ngram", "tokens": 3},
+        max_queued_requests=5, max_queued_tokens=6, max_sequences=7,
         max_batched_tokens=8, trust_remote_code=True, chat_template="/t.jinja", revision="abc",
     )  # fmt: skip
     given = [item for item in everything if item != "Qwen/Qwen3-8B"]
@@ -251,6 +252,7 @@ def test_an_engine_of_ones_own_gets_what_its_owner_says() -> None:
     assert container["args"] == ["--model=$(MODEL)", "--finish-within=60"]
     assert found["MODEL"] == "Qwen/Qwen3-8B"
     assert (found["SERVED_MODEL_NAME"], found["TENSOR_PARALLEL"]) == ("qwen", "2")
+    assert found["PIPELINE_PARALLEL"] == "1"
     assert (found["LEVEL"], found["HOME"], home_of(CUSTOM)) == ("info", "/srv/app", "/srv/app")
     assert [port["containerPort"] for port in container["ports"]] == [9000, 9001]
     assert pod_security(CUSTOM)["runAsUser"] == 1001
@@ -263,3 +265,25 @@ def test_the_user_of_an_image_can_be_said_for_any_engine() -> None:
 
     assert pod_security(given)["runAsUser"] == 7
     assert variables(given)["HOME"] == "/srv"
+
+
+def test_the_eagle_family_of_sglang_gets_all_three_numbers() -> None:
+    """SGLang 0.5.23 ends with an AssertionError where draft tokens are given without steps."""
+    chain = {"method": "EAGLE3", "model": "org/draft", "tokens": 3}
+
+    found = [item for item in arguments("sglang", speculative=chain) if item.startswith("--speculative")]
+
+    assert found == [
+        "--speculative-algorithm=EAGLE3",
+        "--speculative-draft-model-path=org/draft",
+        "--speculative-num-steps=3",
+        "--speculative-eagle-topk=1",
+        "--speculative-num-draft-tokens=4",
+    ]
+
+
+def test_ngram_of_sglang_has_no_steps() -> None:
+    found = arguments("sglang", speculative={"method": "NGRAM", "tokens": 6})
+
+    assert "--speculative-num-draft-tokens=6" in found
+    assert not any("steps" in item or "topk" in item for item in found)

@@ -1,11 +1,14 @@
 """Settings of servers over several nodes that cannot work: where, what was found, and the nearest that works."""
 
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infra.errors import InputError, Problem
 from infra.settings import parse_settings
@@ -86,6 +89,18 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
         "2 more nodes of 8 GPUs",
         "raise the limits by 16 GPUs and 2 nodes",
     ),
+    "more GPUs than a node has": (
+        lambda raw: model(raw, 2).update(pipelineParallel=4),
+        "models[2].pipelineParallel",
+        "pipelineParallel 4: 4 GPUs over 2 nodes, 2 on each",
+        "write pipelineParallel: 2, or name a pool with larger nodes",
+    ),
+    "two nodes made one": (
+        lambda raw: model(raw).update(nodes=1),
+        "models[0].pipelineParallel",
+        "tensorParallel 8 x pipelineParallel 2: 16 GPUs",
+        "write pipelineParallel: 1, or name a pool with larger nodes",
+    ),
     "a group without nodes": (
         lambda raw: model(raw, 2).update(nodes=1, pipelineParallel=1),
         "models[2].group",
@@ -102,7 +117,7 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
         lambda raw: model(raw, 2).update(pipelineParallel=16),
         "models[2].pipelineParallel",
         "16 stages of 40 layers, the largest with 3",
-        "write 14",
+        "write pipelineParallel: 2",
     ),
     "a name that is no DNS name": (
         lambda raw: model(raw).update(name="1-model"),
@@ -129,6 +144,56 @@ def test_what_cannot_work_is_refused_with_the_nearest_that_does(case: str) -> No
     (said,) = [item for item in problems(edit) if item.path == path]
     assert found in said.found
     assert mend in said.mend
+
+
+REPLACE = {"strategy": "replace"}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(0, 2), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20), st.integers(1, 4))
+def test_the_numbers_that_are_offered_pass(index: int, tensor: int, stages: int, copies: int, nodes: int) -> None:
+    def edit(raw: Change) -> None:
+        asked = {"tensorParallel": tensor, "pipelineParallel": stages, "nodes": nodes, "rollout": REPLACE}
+        model(raw, index).update(asked)
+        model(raw, index).setdefault("engineOptions", {})["dataParallel"] = copies
+        raw["nodePools"][0]["limits"] = raw["nodePools"][1]["limits"] = {"gpus": 800, "nodes": 100}
+        raw["tenants"] = [{**tenant, "quota": {"gpus": 800}} for tenant in raw["tenants"]]
+        if nodes == 1:
+            model(raw, index).pop("group", None)
+
+    first = problems(edit)
+    offered = {
+        setting: int(number)
+        for problem in first
+        if problem.path.rpartition(".")[2] in ("nodes", "pipelineParallel", "dataParallel")
+        for setting, number in re.findall(r"([a-zP]+Parallel): (\d+)", problem.mend)
+    }
+
+    def mended(raw: Change) -> None:
+        edit(raw)
+        options = {"dataParallel": offered.pop("dataParallel")} if "dataParallel" in offered else {}
+        model(raw, index).update(offered)
+        model(raw, index)["engineOptions"] |= options
+
+    if offered:
+        assert [problem for problem in problems(mended) if _is_of_the_cut(problem)] == []
+
+
+def _is_of_the_cut(problem: Problem) -> bool:
+    return problem.path.rpartition(".")[2] in ("tensorParallel", "pipelineParallel", "dataParallel", "nodes")
+
+
+def test_a_destroy_waits_for_followers_who_outlive_their_leader() -> None:
+    def edit(raw: Change) -> None:
+        raw["destroy"] = {"drainMinutes": 11}
+        raw["models"] = raw["models"][2:]
+        model(raw)["drain"] = {"preStopSeconds": 15, "shutdownTimeoutSeconds": 635}
+        raw["nodePools"][1]["terminationGracePeriod"] = "2h"
+
+    # 15 + 635 + 10 s are the 11 minutes of the leader; a follower has 15 s more.
+    (said,) = problems(edit)
+    assert said.path == "destroy.drainMinutes"
+    assert said.mend.startswith("write 12")
 
 
 def test_another_engine_is_refused_for_a_group() -> None:

@@ -42,6 +42,7 @@ BASE: Raw = {
     ],
 }
 CUSTOM = {"port": 9000, "startPath": "/a", "readyPath": "/b", "livePath": "/c"}
+MIXTURE = "Qwen/Qwen3-30B-A3B"
 OWN_IMAGE = "registry.example/own:1.0"
 INSIST = {"unconfirmed": "accept"}
 
@@ -106,6 +107,7 @@ def test_facts_that_the_settings_state_are_no_doubts() -> None:
         ("sglang", {"sleepMode": True}, {}, "engineOptions.sleepMode"),
         ("trtllm-serve", {"quantization": "fp8"}, {}, "engineOptions.quantization"),
         ("trtllm-serve", {"dataParallel": 2}, {}, "engineOptions.dataParallel"),
+        ("tgi", {}, {"pipelineParallel": 2}, "pipelineParallel"),
     ],
 )
 def test_an_option_that_the_engine_lacks_is_an_error(engine: str, options: Raw, values: Raw, place: str) -> None:
@@ -142,6 +144,7 @@ def test_custom_is_described_and_only_custom_is() -> None:
     refused("custom", raw(engine="custom", image=image))
     refused("custom", raw(custom=CUSTOM))
     refused("image", raw(engine="custom", custom=CUSTOM))
+    assert "custom: {port, startPath, readyPath, livePath}" in refused("image", raw(engine="custom")).mend
     refused(
         "engineOptions.extraArguments", raw({"extraArguments": ["--x"]}, engine="custom", image=image, custom=CUSTOM)
     )
@@ -158,7 +161,7 @@ def test_custom_variables_open_nothing_and_hold_no_token(name: str) -> None:
 # --- images -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("image", ["docker.io/vllm/vllm-openai:v0.32.0", "mirror.example:5000/vllm-openai:v0.9.2"])
+@pytest.mark.parametrize("image", ["docker.io/vllm/vllm-openai:v0.32.0", "mirror.example:5000/vllm-openai:v0.18.0"])
 def test_an_image_of_another_version_is_an_error(image: str) -> None:
     assert "0.33.0" in refused("image", raw(image=image)).accepted
     parse_settings(raw(INSIST, image=image))
@@ -169,12 +172,27 @@ def test_an_image_of_another_version_is_an_error(image: str) -> None:
     [
         "docker.io/vllm/vllm-openai:v0.33.0-cu129",
         "mirror.example:5000/team/vllm-openai:v0.33.0",
-        "registry.example/vllm:stable",
         f"registry.example/vllm@sha256:{'0' * 64}",
     ],
 )
-def test_an_image_of_the_version_or_without_one_passes(image: str) -> None:
+def test_an_image_of_the_version_or_with_a_digest_passes(image: str) -> None:
     parse_settings(raw(image=image))
+
+
+@pytest.mark.parametrize("tag", ["stable", "nightly", "latest-cu129"])
+def test_an_image_without_a_version_is_pinned_or_insisted_on(tag: str) -> None:
+    image = f"registry.example/vllm:{tag}"
+
+    assert "names no version" in refused("image", raw(image=image)).found
+    parse_settings(raw(image=f"{image}@sha256:{'0' * 64}"))
+    parse_settings(raw(INSIST, image=image))
+
+
+@pytest.mark.parametrize("options", [{}, INSIST])
+def test_an_image_from_before_the_drain_is_refused_whatever_is_insisted_on(options: Raw) -> None:
+    for version in ("v0.4.2", "v0.17.1"):
+        problem = refused("image", raw(options, image=f"docker.io/vllm/vllm-openai:{version}"))
+        assert "0.18 or newer" in problem.accepted
 
 
 def test_an_image_of_another_engine_is_an_error() -> None:
@@ -196,6 +214,16 @@ def test_an_image_of_another_engine_is_an_error() -> None:
         ("--shutdown-timeout=10", "drain.shutdownTimeoutSeconds"),
         ("--enable-sleep-mode", "engineOptions.sleepMode"),
         ("--port=80", "the platform does not set itself"),
+        ("--uds=/tmp/x", "with a socket file there is none"),
+        ("--grpc", "speak HTTP"),
+        ("--ssl-keyfile=/x", "TLS ends at the gateway"),
+        ("--api-server-count=4", "one for each copy"),
+        ("--data-parallel-external-lb", "an API of its own"),
+        ("--prefill-context-parallel-size=2", "multiplies the GPUs"),
+        ("--disable-log-stats", "metrics of queue and latency"),
+        ("--model=org/other", "the model is the setting"),
+        ("-dpe", "an API of its own"),
+        ("-x=1", "written out in full"),
         ("--trust-remote-code", "engineOptions.trustRemoteCode"),
         ("--api-key=x", "no secrets"),
         ("--hf-token=x", "no secrets"),
@@ -204,6 +232,19 @@ def test_an_image_of_another_engine_is_an_error() -> None:
 )
 def test_an_argument_that_cannot_stay(argument: str, said: str) -> None:
     assert said in refused("engineOptions.extraArguments[0]", raw({"extraArguments": [argument]})).accepted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mend"),
+    [
+        (["-tp", "2"], "remove it, and use tensorParallel"),
+        (["-cc.mode=3"], "write --compilation-config"),
+        (["--seed 1"], 'write "--seed=1", or "--seed" and "1" as two items'),
+        (["--prefill_context_parallel_size=2"], "remove it, and use tensorParallel"),
+    ],
+)
+def test_a_mend_is_of_what_was_meant(arguments: list[str], mend: str) -> None:
+    assert refused("engineOptions.extraArguments[0]", raw({"extraArguments": arguments})).mend == mend
 
 
 def test_arguments_of_the_version_pass() -> None:
@@ -218,11 +259,28 @@ def test_flags_are_judged_by_the_engines_own_table() -> None:
 
 
 def test_trusting_remote_code_is_a_setting() -> None:
-    assert parse_settings(raw({"trustRemoteCode": True})).models[0].engine_options.trust_remote_code
+    trusting = parse_settings(raw({"trustRemoteCode": True}, revision="a" * 40))
+    assert trusting.models[0].engine_options.trust_remote_code
     problem = refused(
         "engineOptions.extraArguments[0]", raw({"trustRemoteCode": False, "extraArguments": ["--trust-remote-code"]})
     )
     assert "which says no" in problem.accepted
+
+
+@pytest.mark.parametrize("revision", [{}, {"revision": "main"}, {"revision": "g" * 40}, {"revision": "a" * 39}])
+def test_remote_code_is_of_one_commit(revision: Raw) -> None:
+    assert "trustRemoteCode" in refused("revision", raw({"trustRemoteCode": True}, **revision)).found
+
+
+def test_remote_code_of_a_store_or_an_image_is_pinned_by_it() -> None:
+    parse_settings(stored(raw({"trustRemoteCode": True}), kind="oci-image", reference="registry.example/model:1"))
+    parse_settings(raw({"trustRemoteCode": True}, model="/models/own", checkpointGib=15.0))
+
+
+def test_code_of_a_draft_model_is_pinned_too() -> None:
+    chosen = {"speculative": {"method": "draft_model", "model": "org/draft", "tokens": 2}, "trustRemoteCode": True}
+
+    refused("engineOptions.speculative.model", raw(chosen, revision="a" * 40))
 
 
 @settings(max_examples=25, deadline=None)
@@ -252,21 +310,38 @@ def test_copies_fit_the_node() -> None:
     with pytest.raises(InputError) as caught:
         parse_settings(data)
     problem = next(item for item in caught.value.problems if item.path == "models[0].engineOptions.dataParallel")
-    assert problem.mend == "write 2"
+    assert problem.found == "tensorParallel 2 x dataParallel 4: 8 GPUs"
+    assert problem.mend.startswith("write engineOptions.dataParallel: 2,")
 
 
 def test_experts_need_gpus() -> None:
-    refused("engineOptions.expertParallel", raw({"expertParallel": True}))
-    parse_settings(raw({"expertParallel": True, "dataParallel": 2}))
+    refused("engineOptions.expertParallel", raw({"expertParallel": True}, model=MIXTURE))
+    parse_settings(raw({"expertParallel": True, "dataParallel": 2}, model=MIXTURE))
+
+
+def test_a_dense_model_has_no_experts_to_divide() -> None:
+    problem = refused("engineOptions.expertParallel", raw({"expertParallel": True, "dataParallel": 2}))
+
+    assert "Qwen/Qwen3-8B" in problem.found
+    parse_settings(raw({"expertParallel": True, "dataParallel": 2}, model="org/unknown", checkpointGib=15.0))
+
+
+def test_a_step_has_a_token_of_each_sequence() -> None:
+    problem = refused("engineOptions.maxBatchedTokens", raw({"maxBatchedTokens": 512, "maxConcurrentSequences": 1024}))
+
+    assert problem.found == "512 with maxConcurrentSequences 1024"
+    parse_settings(raw({"maxBatchedTokens": 1024, "maxConcurrentSequences": 1024}))
 
 
 @pytest.mark.parametrize(
     ("options", "place", "mend"),
     [
         ({"quantization": "fp9"}, "quantization", 'did you mean "fp8"?'),
-        ({"quantization": "gguf"}, "quantization", "write awq"),
+        ({"quantization": "gguf"}, "quantization", "write fp8_per_tensor"),
         ({"kvCacheDtype": "fp8-e4m3"}, "kvCacheDtype", 'did you mean "fp8_e4m3"?'),
         ({"loraAdapters": [{"name": "a", "source": "/x"}], "maxLoraRank": 24}, "maxLoraRank", "write 32"),
+        ({"toolCallParser": "hermess"}, "toolCallParser", 'did you mean "hermes"?'),
+        ({"reasoningParser": "qwen33"}, "reasoningParser", 'did you mean "qwen3"?'),
         ({"speculative": {"method": "ngrams", "tokens": 2}}, "speculative.method", 'did you mean "ngram"?'),
     ],
 )
@@ -274,12 +349,36 @@ def test_a_word_that_the_parser_refuses_gets_the_nearest(options: Raw, place: st
     assert refused(f"engineOptions.{place}", raw(options)).mend == mend
 
 
+def test_a_method_of_another_engine_is_refused_by_its_own_list() -> None:
+    eagle = {"model": "org/draft", "tokens": 3}
+
+    for method, mend in (("EAGEL", "write EAGLE"), ("eagle3", "write EAGLE3")):
+        data = raw({**INSIST, "speculative": {"method": method, **eagle}}, engine="sglang")
+        assert refused("engineOptions.speculative.method", data).mend == mend
+    parse_settings(raw({**INSIST, "speculative": {"method": "EAGLE3", **eagle}}, engine="sglang"))
+
+
+def test_a_plugin_may_add_a_parser() -> None:
+    parse_settings(raw({"toolCallParser": "own", "extraArguments": ["--tool-parser-plugin=/srv/own.py"]}))
+
+
 def test_a_gpu_too_old_for_the_method_is_an_error() -> None:
     problem = refused("engineOptions.quantization", raw({"quantization": "mxfp4"}, nodePools=["t4"], maxModelLen=2048))
 
     assert "t4 has 7.5" in problem.found
     assert "8.0" in problem.accepted
+    assert "fp8_per_tensor" in problem.mend
+    assert "mxfp4" not in problem.mend
     parse_settings(raw({"quantization": "mxfp4"}))
+
+
+def test_a_plain_checkpoint_is_quantised_as_it_is_loaded_or_not_at_all() -> None:
+    problem = refused("engineOptions.quantization", raw({"quantization": "awq"}))
+
+    assert "fp8_per_block" in problem.accepted
+    assert problem.mend.startswith("write fp8_per_tensor")
+    parse_settings(raw({"quantization": "fp8_per_tensor"}))
+    parse_settings(raw({"quantization": "awq"}, model="org/Qwen3-8B-AWQ", shapeOf="Qwen/Qwen3-8B", checkpointGib=6.0))
 
 
 def test_adapters_have_names_of_their_own_and_can_be_had() -> None:
@@ -308,10 +407,11 @@ def test_a_stated_cache_fits_the_gpu() -> None:
 def test_offloaded_blocks_fit_the_servers_share_of_its_node() -> None:
     problem = refused("engineOptions.kvOffload.gib", raw({"kvOffload": {"gib": 30}}))
 
-    # g6.2xlarge: 32 GiB, of which a fifth is left to the system, and 8 GiB are the engine's.
-    assert problem.accepted.startswith("at most 17 GiB")
-    parse_settings(raw({"kvOffload": {"gib": 17}}))
-    refused("engineOptions.kvOffload.gib", raw({"kvOffload": {"gib": 17}}, resources={"memoryGib": 16}))
+    # g6.2xlarge: 32 GiB, of which a fifth is left to the system, 8 GiB are the engine's and 2 GiB its /dev/shm.
+    assert problem.accepted.startswith("at most 15 GiB")
+    parse_settings(raw({"kvOffload": {"gib": 15}}))
+    refused("engineOptions.kvOffload.gib", raw({"kvOffload": {"gib": 16}}))
+    refused("engineOptions.kvOffload.gib", raw({"kvOffload": {"gib": 15}}, resources={"memoryGib": 16}))
 
 
 def test_what_a_store_holds_is_what_the_engine_loads() -> None:

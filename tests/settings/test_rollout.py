@@ -11,6 +11,7 @@ from infra.settings import PlatformSettings, parse_settings
 from infra.settings.checks.rollout import rollout_problems
 from infra.settings.pool_zones import zones_of_pools
 from infra.settings.target import AwsSettings
+from infra.settings.tenant_demand import pods_at_most
 
 Json = dict[str, Any]
 
@@ -92,6 +93,13 @@ def test_pools_for_spot_alone_are_no_room_for_interactive_servers() -> None:
 
     assert rollout_problems(surging(interactive))
     assert rollout_problems(surging(interruptible)) == []
+
+
+def test_no_more_new_servers_are_counted_than_there_are_to_be() -> None:
+    settings = parsed([model(replicas=2, rollout={"atOnce": 9})])
+
+    assert rollout_problems(settings) == []
+    assert pods_at_most(settings.models[0]) == 4
 
 
 def test_servers_apart_need_a_node_for_the_surge() -> None:

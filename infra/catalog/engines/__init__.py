@@ -6,7 +6,7 @@ where the settings insist (`engineOptions.unconfirmed: accept`).
 
 from infra.catalog.engines.arguments import ArgumentProblem, argument_problems
 from infra.catalog.engines.flags import FlagTable, flag_table
-from infra.catalog.engines.quantization import gpu_capability, least_capability
+from infra.catalog.engines.quantization import gpu_capability, least_capability, online_methods
 from infra.catalog.engines.records import ENGINE_NAMES, Engine, Flag, Metric, Option, Removed, Unconfirmed
 from infra.catalog.engines.table import CUSTOM, VLLM, custom_engine, engine, engines
 
@@ -29,4 +29,5 @@ __all__ = [
     "flag_table",
     "gpu_capability",
     "least_capability",
+    "online_methods",
 ]

@@ -64,6 +64,12 @@ def _unknown(table: FlagTable, use: Use) -> tuple[str, str]:
     if removed:
         accepted = f"a flag of {what}, which has had no {removed.name} since {removed.since}"
         return accepted, f"write {removed.successor}" if removed.successor else "remove it"
+    name, blank, value = use.text.partition(" ")
+    if blank:
+        accepted = f"one word an item: {what} gets each as it is, and no shell splits it at the blank"
+        return accepted, f'write "{name}={value.strip()}", or "{name}" and "{value.strip()}" as two items'
+    if not use.text.startswith("--"):
+        return f"a flag of {what}, written out in full", "write the long flag"
     close = table.nearest(use.text)
     return f"a flag of {what}, written out in full", f"write {close}" if close else "remove it"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
-from infra.catalog.engines.records import Flag, Kind, Removed
+from infra.catalog.engines.records import Flag, Kind, Removed, Reserved
 from infra.catalog.tables import read_table, texts
 
 # vLLM's parser takes underscores for dashes (utils/argparse_utils.py); the others take a flag as it is.
@@ -23,16 +23,18 @@ class FlagTable:
     Attributes:
         flags: by every spelling.
         removed: by name, flags of earlier versions.
+        reserved: by name, flags that are not for users.
     """
 
     engine: str
     version: str
     flags: Mapping[str, Flag]
     removed: Mapping[str, Removed]
+    reserved: Mapping[str, Reserved]
 
     def spelled(self, text: str) -> str:
         """A flag as the table writes it, without the part after a dot where the engine takes one."""
-        if self.engine in _UNDERSCORES_TOO:
+        if self.engine in _UNDERSCORES_TOO and text.startswith("--"):
             text = "--" + text[2:].partition(".")[0].replace("_", "-") + "".join(text[2:].partition(".")[1:])
         name, dot, _ = text.partition(".")
         inside = dot and self.engine in _DOTS_TOO and name in self.flags and self.flags[name].kind == "json"
@@ -71,4 +73,9 @@ def flag_table(engine: str) -> FlagTable:
         rows[0]["version"],
         {spelling: flag for flag in found for spelling in (flag.name, *flag.aliases)},
         {item.name: item for item in gone},
+        {
+            row["flag"]: Reserved(row["flag"], row["reason"], row["mend"])
+            for row in read_table("engine_reserved_flags")
+            if row["engine"] == engine
+        },
     )

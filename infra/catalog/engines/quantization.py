@@ -1,4 +1,4 @@
-"""Which GPUs can run which method of quantisation."""
+"""Which GPUs can run which method of quantisation, and which methods need no quantised checkpoint."""
 
 from functools import cache
 
@@ -24,3 +24,10 @@ def gpu_capability(gpu: str) -> int | None:
 def least_capability(engine: str, method: str) -> int | None:
     """The capability that an engine asks for with a method; None where it is not known."""
     return _least().get((engine, method))
+
+
+@cache
+def online_methods(engine: str) -> tuple[str, ...]:
+    """Methods that quantise the weights of any checkpoint as they are loaded; empty where it is not known."""
+    rows = read_table("engine_quantization")
+    return tuple(row["method"] for row in rows if row["engine"] == engine and row["online"] == "yes")

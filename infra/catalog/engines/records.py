@@ -71,7 +71,7 @@ class Flag:
 
     Attributes:
         name: its first long spelling.
-        aliases: its other long spellings, also those that negate it.
+        aliases: its other spellings, short ones and those that negate it among them.
         choices: the values it takes; empty where the parser does not say.
     """
 
@@ -93,6 +93,20 @@ class Removed:
     name: str
     since: str
     successor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A flag that is the platform's own: given beside it, probes, ports, metrics or the number of GPUs would not hold.
+
+    Attributes:
+        reason: what would break.
+        mend: what to do instead.
+    """
+
+    name: str
+    reason: str
+    mend: str
 
 
 @dataclass(frozen=True, slots=True)

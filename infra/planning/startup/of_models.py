@@ -17,18 +17,9 @@ from infra.planning.startup.weights import (
     oci_image,
     s3_mountpoint,
     s3_streamer,
-    stated,
 )
 from infra.settings import ModelSettings, PlatformSettings
-from infra.settings.storage import (
-    EfsWeights,
-    MountpointWeights,
-    NvmeCacheWeights,
-    OciImageWeights,
-    StorageClassWeights,
-    StreamerWeights,
-    Weights,
-)
+from infra.settings.weight_loads import store_seconds
 
 IMAGE_WAYS = {
     "plain": "image pulled",
@@ -97,7 +88,7 @@ def _start(model: ModelSettings, settings: PlatformSettings) -> ModelStart:
     )
     store = settings.storage.weights_store(model.weights)
     chosen = store.kind if store else "hub"
-    weights = _seconds(store, load, settings) if store else from_hub(load)
+    weights = store_seconds(store, load, settings.storage, settings.models) if store else from_hub(load)
     others = [(kind, seconds) for kind, seconds in _alternatives(load) if kind != chosen]
     return ModelStart(
         model=model.name,
@@ -116,23 +107,6 @@ def _leanest(machines: list[GpuInstanceType], gpus: int) -> GpuInstanceType:
     """The machine with the least network a GPU among those with enough GPUs; what is true for it is true for all."""
     able = [machine for machine in machines if machine.gpu_count >= gpus]
     return min(able, key=lambda machine: (machine.network_gbps or float("inf"), machine.name))
-
-
-def _seconds(store: Weights, load: Load, settings: PlatformSettings) -> Seconds | None:
-    if isinstance(store, EfsWeights):
-        stored = sum(model.known_checkpoint_gib or 0.0 for model in settings.models if model.weights == store.name)
-        return efs(load, elastic=store.throughput == "elastic", stored_gib=stored)
-    if isinstance(store, StreamerWeights):
-        return s3_streamer(load, store.concurrency)
-    if isinstance(store, MountpointWeights | OciImageWeights):
-        return s3_mountpoint(load) if isinstance(store, MountpointWeights) else oci_image(load)
-    if isinstance(store, StorageClassWeights):
-        return stated(load, float(store.gib_per_second)) if store.gib_per_second else None
-    if isinstance(store, NvmeCacheWeights):
-        source = settings.storage.weights_store(store.source)
-        pace = _seconds(source, load, settings) if source else None
-        return copied(load, pace) if pace else (None if source else from_hub(load))
-    return local(load)
 
 
 def _alternatives(load: Load) -> Iterator[tuple[str, Seconds]]:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from infra.errors import Problem
 from infra.planning.canary import METRICS
 from infra.settings.canary import NAME_MORE, CanarySettings, canary_of, differences, splits
-from infra.settings.checks import kserve_servers, storage, workloads
+from infra.settings.checks import engines, kserve_servers, server_size, storage, workloads
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
 from infra.settings.values import OBJECT_NAME_LIMIT
 
 # Checks of a single model that its canary must pass by itself.
 _OF_ONE_MODEL: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
-    workloads.parallel_fits_node,
+    server_size.parallel_fits_node,
     workloads.parallel_divides_heads,
     workloads.context_within_model,
     workloads.checkpoint_size_known,
@@ -21,6 +21,7 @@ _OF_ONE_MODEL: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     storage.kinds_fit_models,
     storage.pinned_downloads,
     kserve_servers.hugging_face_takes_few,
+    engines.remote_code_is_pinned,
 )
 
 
@@ -107,16 +108,16 @@ def servers_for_its_share(draft: Draft) -> Iterator[Problem]:
 
 def names_are_free(draft: Draft) -> Iterator[Problem]:
     """Its objects are called <name>-canary-<hash of its settings>."""
-    names = {(model.namespace, model.name) for _, model in draft.models}
+    names = {model.name for _, model in draft.models}
     for path, model, _ in _canaries(draft):
         if model.kserve is not None:
             continue
         name = canary_of(model).name
-        if (model.namespace, name) in names:
+        if name in names:
             yield Problem(
                 path,
                 f'a canary beside a model named "{name}"',
-                "that name free in the namespace: the canary's servers have it",
+                "that name free, in any namespace: the canary's servers have it",
                 "rename the other model",
             )
         longest = OBJECT_NAME_LIMIT - NAME_MORE

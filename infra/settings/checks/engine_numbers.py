@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 
-from infra.catalog.engines import CUSTOM, VLLM, flag_table, gpu_capability, least_capability
+from infra.catalog.engines import CUSTOM, VLLM, flag_table, gpu_capability, least_capability, online_methods
+from infra.catalog.engines.arguments import uses
 from infra.catalog.instances import GpuInstanceType
 from infra.catalog.models import model_shapes
 from infra.errors import Problem
-from infra.planning.host_share import host_share
+from infra.planning.host_share import LEAST_HOST_GIB, host_share
 from infra.settings.checks.draft import Draft
 from infra.settings.engine_options import offloaded_gib
 from infra.settings.models import ModelSettings
+from infra.settings.server_requests import in_memory_gib
 from infra.settings.values import did_you_mean
-
-# Host memory that an engine needs beside KV blocks: interpreter, tokenizer, CUDA context, one shard while it loads.
-# Our choice, until it is measured.
-LEAST_HOST_GIB = 8
 
 # Requests in one batch of an API server, where nothing is said (vLLM 0.33 engine/arg_utils.py, get_batch_defaults).
 _SEQUENCES, _SEQUENCES_OF_LARGE, _LARGE_GPU_GIB = 256, 1024, 70
@@ -22,6 +20,12 @@ _SEQUENCES, _SEQUENCES_OF_LARGE, _LARGE_GPU_GIB = 256, 1024, 70
 # Methods of speculative decoding that look at the prompt alone (vLLM 0.33 config/speculative.py; SGLang 0.5.23).
 _WITHOUT_DRAFT = ("ngram", "ngram_gpu", "suffix", "mtp")
 _WITH_DRAFT = ("draft_model", "eagle", "eagle3", "standalone")
+
+# Eight bits a weight with one scale a tensor, on every GPU that has a method at all.
+_PLAIN_CHOICE = "fp8_per_tensor"
+
+# Files of one's own that add parsers by any name.
+_PLUGINS = {"toolCallParser": "--tool-parser-plugin", "reasoningParser": "--reasoning-parser-plugin"}
 
 # Stores that leave the files of a model repository to the user; the others hold a checkpoint.
 _OWN_FILES = ("storage-class", "oci-image")
@@ -46,24 +50,6 @@ def parallel_divides_kv_heads(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def copies_fit_node(draft: Draft) -> Iterator[Problem]:
-    """Data parallel copies of one server stand on one node."""
-    for index, model in draft.models:
-        pools, copies = draft.pools_of(model), model.engine_options.data_parallel
-        if copies == 1 or model.nodes > 1 or len(pools) < len(set(model.node_pools)):
-            continue
-        largest = max(pools, key=lambda pool: pool.largest_gpu_count)
-        most = min(largest.largest_gpu_count, *(pool.limits.gpus for pool in pools))
-        if model.gpus > most >= model.tensor_parallel:
-            room = most // model.tensor_parallel
-            yield Problem(
-                f"models[{index}].engineOptions.dataParallel",
-                f"{copies} with tensorParallel {model.tensor_parallel}: {model.gpus} GPUs",
-                f"at most {most} GPUs: what the largest node of {', '.join(model.node_pools)} and limits hold",
-                f"write {room}" if room > 1 else "remove it, and write more replicas",
-            )
-
-
 def experts_need_gpus(draft: Draft) -> Iterator[Problem]:
     """Experts can only be divided over several GPUs."""
     for index, model in draft.models:
@@ -76,6 +62,32 @@ def experts_need_gpus(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def mixtures_have_experts(draft: Draft) -> Iterator[Problem]:
+    """An engine ends at its start where experts are to be divided and the model has none."""
+    for index, model in draft.models:
+        if model.engine_options.expert_parallel and model.shape and model.shape.experts == 0:
+            yield Problem(
+                f"models[{index}].engineOptions.expertParallel",
+                f"true for {model.shape_of or model.model}, whose layers have no experts",
+                "a mixture of experts (infra/catalog/data/models.csv, column experts)",
+                "remove it; tensorParallel cuts a dense model",
+            )
+
+
+def batch_holds_its_sequences(draft: Draft) -> Iterator[Problem]:
+    """Each sequence of a step has at least one token in it (vLLM 0.33, config/scheduler.py)."""
+    for index, model in draft.models:
+        tokens = model.engine_options.max_batched_tokens
+        sequences = model.engine_options.max_concurrent_sequences
+        if model.engine == VLLM.name and tokens and sequences and tokens < sequences:
+            yield Problem(
+                f"models[{index}].engineOptions.maxBatchedTokens",
+                f"{tokens} with maxConcurrentSequences {sequences}",
+                f"at least {sequences}: a step has a token of each sequence",
+                f"write {sequences} or more, or lower maxConcurrentSequences to {tokens}",
+            )
+
+
 def words_are_known(draft: Draft) -> Iterator[Problem]:
     """Values that the engine's parser would refuse."""
     asked = {
@@ -84,7 +96,7 @@ def words_are_known(draft: Draft) -> Iterator[Problem]:
         "toolCallParser": ("--tool-call-parser",),
         "reasoningParser": ("--reasoning-parser",),
         "maxLoraRank": ("--max-lora-rank",),
-        "speculative.method": ("--spec-method",),
+        "speculative.method": ("--spec-method", "--speculative-algorithm"),
     }
     for index, model in draft.models:
         if model.engine == CUSTOM.name:
@@ -102,12 +114,28 @@ def words_are_known(draft: Draft) -> Iterator[Problem]:
             flag = next((found for name in asked[setting] if (found := table.find(name))), None)
             if value is None or flag is None or not flag.choices or str(value) in flag.choices:
                 continue
-            mend = did_you_mean(str(value), flag.choices, f"write {_next_above(value, flag.choices)}")
+            if any(use.text == _PLUGINS.get(setting) for use in uses(options.extra_arguments)):
+                continue
+            mend = _nearest_word(value, flag.choices)
             yield Problem(
                 f"models[{index}].engineOptions.{setting}",
                 f'"{value}"' if isinstance(value, str) else str(value),
                 f"what {flag.name} of {table.engine} {table.version} takes: {', '.join(flag.choices)}",
-                mend if isinstance(value, str) else f"write {_next_above(value, flag.choices)}",
+                mend,
+            )
+
+
+def checkpoints_can_be_read_so(draft: Draft) -> Iterator[Problem]:
+    """A method of quantised checkpoints finds nothing to read in one that is not (vLLM 0.33, weight_utils.py)."""
+    for index, model in draft.models:
+        method, online = model.engine_options.quantization, online_methods(model.engine)
+        plain = model.shape is not None and model.shape_of is None and model.shape.is_unquantised
+        if method and online and plain and method not in online and least_capability(model.engine, method) is not None:
+            yield Problem(
+                f"models[{index}].engineOptions.quantization",
+                f'"{method}" for {model.model}, whose checkpoint is not quantised',
+                f"a method that quantises weights as they are loaded: {', '.join(online)}",
+                f"write {_PLAIN_CHOICE}, or name a repository that was quantised with {method}",
             )
 
 
@@ -119,6 +147,8 @@ def gpus_can_quantise(draft: Draft) -> Iterator[Problem]:
         if least is None:
             continue
         able = {item.gpu: gpu_capability(item.gpu) for item in _machines(draft, model)}
+        newest = min((number for number in able.values() if number is not None), default=0)
+        run = [name for name in online_methods(model.engine) if (least_capability(model.engine, name) or 0) <= newest]
         old = {gpu: number for gpu, number in able.items() if number is not None and number < least}
         if old:
             found = ", ".join(f"{gpu} has {number / 10}" for gpu, number in sorted(old.items()))
@@ -126,7 +156,7 @@ def gpus_can_quantise(draft: Draft) -> Iterator[Problem]:
                 f"models[{index}].engineOptions.quantization",
                 f'"{method}" on {", ".join(model.node_pools)}: {found}',
                 f"GPUs of compute capability {least / 10} or newer, which {model.engine} asks for with {method}",
-                "name a pool with newer GPUs, or a method that these run, such as gptq or compressed-tensors",
+                "name a pool with newer GPUs" + (f", or a method that these run: {', '.join(run)}" if run else ""),
             )
 
 
@@ -233,14 +263,16 @@ def offload_fits_host(draft: Draft) -> Iterator[Problem]:
         divided = any(pool.partition for pool in draft.pools_of(model))
         if not offload or divided or not any(item.gpu_count >= model.gpus for item in machines):
             continue
-        share = host_share(machines, model.gpus).memory_gib
+        shared = in_memory_gib(model) - offload
+        share = host_share(machines, model.gpus).memory_gib - shared
         base = model.resources.memory_gib or LEAST_HOST_GIB
         if base + offload > share:
             said = f"resources.memoryGib {base}" if model.resources.memory_gib else f"{base} GiB for the engine itself"
             yield Problem(
                 f"models[{index}].engineOptions.kvOffload.gib",
                 str(model.engine_options.kv_offload.gib if model.engine_options.kv_offload else offload),
-                f"at most {max(0, share - base)} GiB: the server's share of its node is {share} GiB, less {said}",
+                f"at most {max(0, share - base)} GiB: the server's share of its node is {share + shared} GiB, less"
+                f" {said} and {shared} GiB of sharedMemoryGib",
                 f"write {share - base} or less" if share > base else "remove it, or name a pool with more memory",
             )
 
@@ -278,8 +310,10 @@ def _machines(draft: Draft, model: ModelSettings) -> list[GpuInstanceType]:
     return [machine for pool in pools for machine in pool.candidates]
 
 
-def _next_above(value: object, choices: tuple[str, ...]) -> str:
-    """The smallest choice that is not less than a number; the first one for a word."""
+def _nearest_word(value: str | int, choices: tuple[str, ...]) -> str:
+    """The smallest choice that is not less than a number; the one spelt most like a word."""
     if isinstance(value, int):
-        return next((choice for choice in choices if int(choice) >= value), choices[-1])
-    return choices[0]
+        return f"write {next((choice for choice in choices if int(choice) >= value), choices[-1])}"
+    default = _PLAIN_CHOICE if _PLAIN_CHOICE in choices else choices[0]
+    same = next((choice for choice in choices if choice.lower() == value.lower()), None)
+    return f"write {same}" if same else did_you_mean(value, choices, f"write {default}")

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 
 from infra.catalog.engines import CUSTOM, VLLM, Engine, argument_problems, engine, engines, flag_table
 from infra.catalog.engines.arguments import uses
+from infra.catalog.engines.records import Flag
 from infra.errors import Problem
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
+from infra.settings.values import is_commit
 
 # Flags that would put a secret into the pod's arguments, where whoever may read pods reads it.
 _SECRETS = re.compile(r"--(admin-)?api[-_]key|--hf[-_]token|--ngrok-authtoken|--ssl-keyfile-password")
 # A file that could say anything, which no check sees.
 _FILES = re.compile(r"--config|--extra_llm_api_options")
 _VERSION = re.compile(r"(?<![0-9.])[0-9]+\.[0-9]+(\.[0-9]+)?(\.?(post|rc)[0-9]+)?")
+# The first with --shutdown-timeout, without which SIGTERM aborts what runs (vLLM PR 34730).
+_OLDEST_VLLM = (0, 18)
 _TABLE = "infra/catalog/data/engine_options.csv"
 
 
@@ -90,6 +94,29 @@ def doubts_are_accepted(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def remote_code_is_pinned(draft: Draft) -> Iterator[Problem]:
+    """Code that runs in the server is code that somebody read: of one commit, or of a store, which holds one."""
+    for index, model in draft.models:
+        if not model.engine_options.trust_remote_code or model.weights:
+            continue
+        path, hub = f"models[{index}]", "https://huggingface.co/"
+        if not model.model.startswith(("/", ".")) and not is_commit(model.revision or ""):
+            yield Problem(
+                f"{path}.revision",
+                f'"{model.revision}" with trustRemoteCode' if model.revision else "nothing with trustRemoteCode",
+                f"a commit of {model.model}, 40 hexadecimal digits: else who may push there runs code in the server",
+                f"read the code, copy its commit from {hub}{model.model}/commits/main, and quote it",
+            )
+        draft_model = model.engine_options.speculative and model.engine_options.speculative.model
+        if draft_model and not draft_model.startswith("/"):
+            yield Problem(
+                f"{path}.engineOptions.speculative.model",
+                f'"{draft_model}" with trustRemoteCode',
+                "a path: code of the draft model's repository would run too, of no commit that is known",
+                "put the draft model into the image or the store, or remove trustRemoteCode",
+            )
+
+
 def image_is_the_engines(draft: Draft) -> Iterator[Problem]:
     """The table is of one version: an image of another may lack a flag, and one of another engine all of them."""
     for index, model in draft.models:
@@ -108,13 +135,39 @@ def image_is_the_engines(draft: Draft) -> Iterator[Problem]:
             )
             continue
         found = _VERSION.search(tag)
-        if found and found[0] != facts.version and model.engine_options.unconfirmed == "refuse":
-            yield Problem(
-                f"models[{index}].image",
-                f'"{model.image}"',
-                f"an image of {facts.name} {facts.version}: flags, paths and metrics were read there",
-                f"write {facts.image}, or engineOptions.unconfirmed: accept",
-            )
+        if found and facts.name == VLLM.name and _release(found[0]) < _OLDEST_VLLM:
+            yield _too_old(index, model, facts)
+        elif model.engine_options.unconfirmed == "refuse":
+            yield from _other_version(index, model, facts, found[0] if found else "")
+
+
+def _too_old(index: int, model: ModelSettings, facts: Engine) -> Problem:
+    return Problem(
+        f"models[{index}].image",
+        f'"{model.image}"',
+        f"vLLM {'.'.join(str(number) for number in _OLDEST_VLLM)} or newer: older ones have no --shutdown-timeout, so"
+        " requests would be cut, and before 0.14.1 images and checkpoints could break in (CVE-2026-22778,"
+        " CVE-2026-22807)",
+        f"write {facts.image}",
+    )
+
+
+def _other_version(index: int, model: ModelSettings, facts: Engine, version: str) -> Iterator[Problem]:
+    if not version and "@" not in model.image:
+        yield Problem(
+            f"models[{index}].image",
+            f'"{model.image}", whose tag names no version',
+            f"an image of {facts.name} {facts.version}, by its tag or by a digest: what a moving tag names tomorrow may"
+            " lack a flag",
+            f"write {facts.image}, pin the image by @sha256:, or write engineOptions.unconfirmed: accept",
+        )
+    if version and version != facts.version:
+        yield Problem(
+            f"models[{index}].image",
+            f'"{model.image}"',
+            f"an image of {facts.name} {facts.version}: flags, paths and metrics were read there",
+            f"write {facts.image}, or engineOptions.unconfirmed: accept",
+        )
 
 
 def extra_arguments_are_known(draft: Draft) -> Iterator[Problem]:
@@ -134,12 +187,12 @@ def extra_arguments_are_known(draft: Draft) -> Iterator[Problem]:
         for use in uses(given):
             flag = table.find(use.text)
             if flag is not None:
-                yield from _not_here(f"{path}[{use.index}]", use.text, {flag.name, *flag.aliases}, facts, model)
+                yield from _not_here(f"{path}[{use.index}]", use.text, flag, facts, model)
 
 
-def _not_here(path: str, text: str, spellings: set[str], facts: Engine, model: ModelSettings) -> Iterator[Problem]:
+def _not_here(path: str, text: str, flag: Flag, facts: Engine, model: ModelSettings) -> Iterator[Problem]:
     """A flag of the version that still does not belong into extraArguments."""
-    shown = f'"{text}"'
+    shown, spellings = f'"{text}"', {flag.name, *flag.aliases}
     if any(_SECRETS.fullmatch(name) for name in spellings):
         accepted = "no secrets in arguments: whoever may read pods reads them"
         yield Problem(path, shown, accepted, "remove it; callers are let in by the gateway")
@@ -148,7 +201,14 @@ def _not_here(path: str, text: str, spellings: set[str], facts: Engine, model: M
         accepted = "flags that can be checked; a file may say anything, and it is not in the pod"
         yield Problem(path, shown, accepted, "write its flags here")
         return
+    reserved = flag_table(facts.name).reserved.get(flag.name)
+    if reserved:
+        mend = "remove it" if reserved.mend == "remove it" else f"remove it, and {reserved.mend}"
+        yield Problem(path, shown, f"flags that the platform does not rest on: {reserved.reason}", mend)
+        return
     owned = [option for option in facts.options.values() if spellings & {option.flag}]
+    if not owned and not text.startswith("--"):
+        yield Problem(path, shown, "flags written out in full, which a reader can look up", f"write {flag.name}")
     for option in owned[:1]:
         if option.name == "trust_remote_code":
             chosen = model.engine_options.trust_remote_code
@@ -202,6 +262,11 @@ def _who_has(name: str, facts: Engine) -> str:
     others = [other.name for other in engines().values() if _has(other, name)]
     what = f"{facts.name} {facts.version}".strip()
     return f"an option that {what} has; this one is known of: {', '.join(others)} ({_TABLE})"
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Major and minor number of a version that _VERSION found."""
+    return tuple(int(number) for number in version.split(".")[:2])
 
 
 def _tagged(image: str) -> tuple[str, str, str]:

@@ -62,11 +62,20 @@ def no_models_by_claim(draft: Draft) -> Iterator[Problem]:
 
 
 def one_slice_a_server(draft: Draft) -> Iterator[Problem]:
-    """No tensor parallelism over slices or shares: there is no path between them."""
+    """No parallelism of any kind over slices or shares: there is no path between them."""
     for index, model, pools in _with_pools(draft):
         divided = next((pool for pool in pools if pool.partition and not pool.partition.dra), None)
-        if divided is None or model.tensor_parallel == 1:
+        if divided is None or model.gpus == 1 or model.nodes > 1:
             continue
+        setting, number = next(
+            (setting, number)
+            for setting, number in (
+                ("tensorParallel", model.tensor_parallel),
+                ("pipelineParallel", model.pipeline_parallel),
+                ("engineOptions.dataParallel", model.engine_options.data_parallel),
+            )
+            if number > 1
+        )
         if divided.partition and divided.partition.sharing:
             why, mend = "a second share may be of the same GPU", "write 1, or name a pool with whole GPUs"
         else:
@@ -75,8 +84,8 @@ def one_slice_a_server(draft: Draft) -> Iterator[Problem]:
             why = "MIG slices cannot reach each other, neither by NVLink nor by NCCL"
             mend = f"write 1 with mig: {largest.name} ({largest.memory_gib} GiB), or name a pool with whole GPUs"
         yield Problem(
-            f"models[{index}].tensorParallel",
-            f"{model.tensor_parallel} on {divided.name}, {_kind(divided)}",
+            f"models[{index}].{setting}",
+            f"{number} on {divided.name}, {_kind(divided)}",
             f"1 where GPUs are divided: {why}",
             mend,
         )
@@ -115,7 +124,7 @@ def weights_fit_slice(draft: Draft) -> Iterator[Problem]:
         for pool in pools:
             slices = profiles_of(pool, draft.mig_layouts or ())
             profile = slices.get(model.mig or next(iter(slices), ""))
-            if not profile or not weights or model.tensor_parallel > 1:
+            if not profile or not weights or model.gpus > 1:
                 continue
             room = round(profile.memory_gib * model.gpu_memory_utilization, 2)
             if weights > room:

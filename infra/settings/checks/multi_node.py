@@ -9,6 +9,7 @@ from infra.planning.fabric import pod_share
 from infra.planning.group_size import GroupDrain, is_even_enough, largest_stage
 from infra.planning.headroom import Servers, fleet_fits
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.nearest_size import as_written, nearest_size, possible_gpus
 from infra.settings.models import ModelSettings
 from infra.settings.multi_node import GroupSettings
 from infra.settings.node_pools import NodePoolSettings
@@ -81,14 +82,13 @@ def parts_are_whole(draft: Draft) -> Iterator[Problem]:
     for path, model in _groups(draft):
         if not model.size.is_whole:
             parts = model.pipeline_parallel * model.size.data_parallel
-            stages = model.nodes * max(1, round(model.pipeline_parallel / model.nodes))
             yield Problem(
                 f"{path}.nodes",
                 f"{model.nodes} with pipelineParallel {model.pipeline_parallel} and dataParallel"
                 f" {model.size.data_parallel}: {parts} part{'s' if parts > 1 else ''} of tensorParallel"
                 f" {model.tensor_parallel}",
                 f"equally many whole parts on each node: pipelineParallel x dataParallel a multiple of {model.nodes}",
-                f"write pipelineParallel: {stages}",
+                _nearest(draft, model, "write nodes: 1"),
             )
 
 
@@ -98,15 +98,12 @@ def stages_are_even(draft: Draft) -> Iterator[Problem]:
         layers, stages = model.shape.layers if model.shape else None, model.pipeline_parallel
         if not layers or stages == 1 or is_even_enough(layers, stages):
             continue
-        whole = [number for number in range(1, layers + 1) if number * model.size.data_parallel % model.nodes == 0]
-        good = [number for number in whole if is_even_enough(layers, number)]
-        nearest = min(good, key=lambda number: (abs(number - stages), number), default=1)
         yield Problem(
             f"models[{index}].pipelineParallel",
             f"{stages} stages of {layers} layers"
             + (f", the largest with {largest_stage(layers, stages)}" if stages <= layers else ""),
             f"stages within a tenth of {layers / stages:.1f} layers each: the slowest sets the pace",
-            f"write {nearest}",
+            _nearest(draft, model, "remove pipelineParallel"),
         )
 
 
@@ -128,7 +125,7 @@ def machines_hold_parts(draft: Draft) -> Iterator[Problem]:
                     f"{path}.tensorParallel",
                     f"{model.size.gpus} GPUs over {model.nodes} nodes, {asked} on each",
                     f"all GPUs of a node of {pool.name}, which has {_either(counts)}: with EFA a pod takes all of it",
-                    f"name machines with {asked} GPUs, or write {_parallel(model, counts[-1])}",
+                    f"name machines with {asked} GPUs, or {_nearest(draft, model, 'name other pools')}",
                 )
 
 
@@ -196,7 +193,7 @@ def groups_have_room(draft: Draft) -> Iterator[Problem]:
         if mine is None or not model.size.is_whole:
             continue
         near = [item for item in fleet.values() if set(item.pools) & set(mine.pools)]
-        surge = model.rollout.at_once * model.nodes if model.rollout.strategy == "surge" else 0
+        surge = model.exchanged_at_once * model.nodes if model.rollout.strategy == "surge" else 0
         with_surge = [replace(item, count=item.count + surge) if item is mine else item for item in near]
         limits = ", ".join(
             f"{room.name} at most {room.gpu_limit} GPUs on {room.node_limit} nodes"
@@ -209,7 +206,7 @@ def groups_have_room(draft: Draft) -> Iterator[Problem]:
                 f"{path}.replicas", groups, f"whole groups beside all else: {limits}", "lower replicas, or raise limits"
             )
         elif not fleet_fits(with_surge, rooms):
-            left = max(0, model.replicas - model.rollout.at_once)
+            left = max(0, model.replicas - model.exchanged_at_once)
             yield Problem(
                 f"{path}.rollout",
                 f"surge: {surge} more nodes of {mine.devices} GPUs while a version is exchanged, beside {groups}",
@@ -276,12 +273,10 @@ def _interfaces(pool: NodePoolSettings) -> int:
     return pod_share(machine.name, machine.gpu_count).efa_interfaces
 
 
-def _parallel(model: ModelSettings, gpus: int) -> str:
-    """What fills a node of so many GPUs."""
-    parts = model.size.gpus_per_node // model.tensor_parallel
-    if gpus % parts == 0:
-        return f"tensorParallel: {gpus // parts}"
-    return f"tensorParallel: {gpus} and pipelineParallel: {model.nodes}"
+def _nearest(draft: Draft, model: ModelSettings, otherwise: str) -> str:
+    """The closest numbers that are whole, even, and what a node of its pools has."""
+    near = nearest_size(model, possible_gpus(draft, model))
+    return f"write {as_written(near, model.size)}" if near else otherwise
 
 
 def _either(counts: list[int]) -> str:

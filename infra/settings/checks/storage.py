@@ -16,7 +16,7 @@ from infra.settings.storage import (
     StorageSettings,
     Weights,
 )
-from infra.settings.values import did_you_mean
+from infra.settings.values import did_you_mean, is_commit
 
 # Add-ons of EKS that mount a store; target existing is expected to have them.
 _DRIVERS = {"efs": "aws-efs-csi-driver", "s3-mountpoint": "aws-mountpoint-s3-csi-driver"}
@@ -55,7 +55,7 @@ def pinned_downloads(draft: Draft) -> Iterator[Problem]:
     needs_cpu = False
     for index, model, store in _users(draft):
         fetched = store is not None and _is_fetched(store)
-        if fetched and (model.revision is None or len(model.revision) != 40):
+        if fetched and not is_commit(model.revision or ""):
             yield Problem(
                 f"models[{index}].revision",
                 "nothing" if model.revision is None else f'"{model.revision}"',

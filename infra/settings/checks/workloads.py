@@ -4,20 +4,22 @@ from collections.abc import Iterator
 
 from infra.errors import Problem
 from infra.planning.drain import SPOT_NOTICE_SECONDS, DrainBudget
+from infra.planning.group_size import GroupDrain
 from infra.settings.checks.draft import Draft
+from infra.settings.models import ModelSettings
 from infra.settings.values import did_you_mean, duration_seconds
 
 
 def unique_names(draft: Draft) -> Iterator[Problem]:
-    """Pools are cluster-wide; models share the namespace of their Deployments."""
+    """Pools are cluster-wide; models are told apart by name alone, by the gateway and in the stack."""
     seen: dict[tuple[str, str], str] = {}
     named = [(f"nodePools[{index}].name", ("pool", pool.name)) for index, pool in draft.node_pools]
-    named += [(f"models[{index}].name", (f"model in {model.namespace}", model.name)) for index, model in draft.models]
+    named += [(f"models[{index}].name", ("model", model.name)) for index, model in draft.models]
     for path, key in named:
         if key in seen:
-            yield Problem(
-                path, f'"{key[1]}"', f"a name no other {key[0]} has; {seen[key]} has it", "rename one of them"
-            )
+            everywhere = ", in any namespace: the gateway's routes and the stack know it by that name"
+            accepted = f"a name no other {key[0]} has{everywhere if key[0] == 'model' else ''}; {seen[key]} has it"
+            yield Problem(path, f'"{key[1]}"', accepted, "rename one of them")
         seen.setdefault(key, path)
 
 
@@ -44,30 +46,6 @@ def pools_for_inference(draft: Draft) -> Iterator[Problem]:
                     f'"{pool.name}", a pool for {pool.purpose}',
                     "pools for inference",
                     "name an inference pool",
-                )
-
-
-def parallel_fits_node(draft: Draft) -> Iterator[Problem]:
-    for index, model in draft.models:
-        pools = draft.pools_of(model)
-        if len(pools) < len(set(model.node_pools)):
-            continue  # a pool it names is unknown or not valid: said elsewhere
-        largest = max(pools, key=lambda pool: pool.largest_gpu_count)
-        if model.tensor_parallel > largest.largest_gpu_count:
-            yield Problem(
-                f"models[{index}].tensorParallel",
-                str(model.tensor_parallel),
-                f"at most {largest.largest_gpu_count}: the largest node of {', '.join(model.node_pools)} has that many"
-                " GPUs, and tensor parallelism stays within one node",
-                f"write {largest.largest_gpu_count}, or name a pool with larger nodes",
-            )
-        for pool in pools:
-            if model.tensor_parallel > pool.limits.gpus:
-                yield Problem(
-                    f"models[{index}].tensorParallel",
-                    str(model.tensor_parallel),
-                    f"at most {pool.limits.gpus}, the GPU limit of pool {pool.name}",
-                    f"raise limits.gpus of {pool.name}, or remove it from nodePools",
                 )
 
 
@@ -151,11 +129,7 @@ def destroy_waits_for_requests(draft: Draft) -> Iterator[Problem]:
     if draft.destroy is None or not draft.models:
         return
     minutes = draft.destroy.drain_minutes
-    budgets = [(model.name, model.drain) for _, model in draft.models]
-    grace, name = max(
-        (DrainBudget(drain.pre_stop_seconds, drain.shutdown_timeout_seconds).grace_period_seconds, name)
-        for name, drain in budgets
-    )
+    grace, name = max((_longest_grace(model), model.name) for _, model in draft.models)
     if grace > minutes * 60:
         needed = -(-grace // 60)
         yield Problem(
@@ -164,6 +138,12 @@ def destroy_waits_for_requests(draft: Draft) -> Iterator[Problem]:
             f"at least {needed}: the model {name} takes up to {grace} s from preStop to exit",
             f"write {needed}, or shorten the drain of {name}",
         )
+
+
+def _longest_grace(model: ModelSettings) -> int:
+    """Seconds until the last pod of a server is gone; a follower outlives its leader."""
+    budget = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
+    return budget.grace_period_seconds if model.nodes == 1 else GroupDrain(budget).follower_grace_seconds
 
 
 def _shorter_drain(budget: DrainBudget) -> str:
