@@ -117,7 +117,7 @@ def test_everything_that_can_carry_tags_does(environment: str) -> None:
         "logGroup:LogGroup", "queue:Queue", "eventRule:EventRule", "nodeGroup:NodeGroup", "addon:Addon",
         "launchTemplate:LaunchTemplate", "repository:Repository", "flowLog:FlowLog", "eks:index:Cluster",
     )  # fmt: skip
-    untaggable = ("QueuePolicy", "LifecyclePolicy", "RolePolicy")
+    untaggable = ("QueuePolicy", "LifecyclePolicy", "RolePolicy", "BucketPolicy")
     for item in evaluate(stack):
         if (
             item.type_token.startswith(("aws:", "eks:"))

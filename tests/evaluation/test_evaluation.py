@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from infra.errors import InputError
 from infra.plan import Marker, Plan, kubernetes_manifests, plan_as_json, plan_as_tree
 from infra.plan.ordering import predecessors
 from infra.plan.records import Mode
-from infra.settings import StackFile
+from infra.settings import ModelSettings, StackFile
 from infra.settings.slices import devices_of
 from stacks.evaluation import evaluate
 from tests.conftest import ROOT, Golden
@@ -117,12 +119,24 @@ def test_everything_of_the_settings_is_in_the_plan(stack: StackFile) -> None:
         gpus = {name: str(count) for name, count in devices.items() if count} or {GPU_RESOURCE: str(pool.limits.gpus)}
         assert limits == {**gpus, "nodes": str(pool.limits.nodes)}
     for model in stack.settings.models:
-        deployment = manifests["Deployment", model.name]["spec"]
-        assert deployment["replicas"] == model.replicas
-        container = deployment["template"]["spec"]["containers"][0]
+        replicas, container = _served(model, manifests)
+        assert replicas == model.replicas
         asked = f"nvidia.com/mig-{model.mig}" if model.mig else GPU_RESOURCE
         assert container["resources"]["limits"][asked] == str(model.tensor_parallel)
         assert f"--tensor-parallel-size={model.tensor_parallel}" in container["args"]
+
+
+def _served(model: ModelSettings, manifests: Mapping[tuple[str, str], dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+    """Replicas and the engine's container: of a Deployment, of a group's leader, or of KServe's predictor."""
+    if model.kserve:
+        spec = manifests[model.kserve.kind, model.name]["spec"]["predictor"]
+        return spec["minReplicas"], spec["containers"][0]
+    if model.nodes > 1:
+        spec = manifests["LeaderWorkerSet", f"{model.name}-group"]["spec"]
+        assert spec["leaderWorkerTemplate"]["size"] == model.nodes
+        return spec["replicas"], spec["leaderWorkerTemplate"]["leaderTemplate"]["spec"]["containers"][0]
+    spec = manifests["Deployment", model.name]["spec"]
+    return spec["replicas"], spec["template"]["spec"]["containers"][0]
 
 
 def test_every_resource_in_the_cluster_has_the_explicit_provider(env: str) -> None:
@@ -145,7 +159,8 @@ def test_servers_wait_for_the_pools_they_may_run_on(stack: StackFile) -> None:
 
     pools = {item.name: item.urn for item in plan if item.type_token.endswith(":NodePool")}
     for model in stack.settings.models:
-        (server,) = [item for item in plan if item.name == f"{model.name}-deployment"]
+        kinds = ("deployment", "groups", "inference-service")
+        (server,) = [item for item in plan if item.name in {f"{model.name}-{kind}" for kind in kinds}]
         assert {pools[f"{name}-node-pool"] for name in model.node_pools} <= needs[server.urn]
 
 

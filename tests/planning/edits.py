@@ -33,6 +33,20 @@ def effect_of(env: str, *edits: Edit) -> BlastRadius:
     return blast_radius(plan_of(env), edited(env, *edits))
 
 
+def effect_without_tenants(env: str, *edits: Edit) -> BlastRadius:
+    """What the edits do to the environment without tenants and gateway, whose settings name the models.
+
+    Groups go as well: over EFA they need a tenant.
+    """
+    return blast_radius(edited(env, _without_tenants), edited(env, _without_tenants, *edits))
+
+
+def _without_tenants(settings: dict[str, Any]) -> None:
+    for key in ("tenants", "gateway"):
+        del settings[key]
+    settings["models"] = [item for item in settings["models"] if "nodes" not in item]
+
+
 def setting(path: str, value: object) -> Edit:
     """Set one value: `nodePools[2].amiAlias`, `cluster.name`."""
 

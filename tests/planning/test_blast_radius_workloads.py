@@ -13,7 +13,7 @@ from infra.settings import load_stack_file
 from stacks.evaluation import evaluate
 from tests.conftest import ROOT
 from tests.evaluation.programs import plan_of
-from tests.planning.edits import edited, effect_of, model, named, one, pool
+from tests.planning.edits import edited, effect_of, effect_without_tenants, model, named, one, pool
 
 # Another version than the one whose flags were read is refused unless the settings insist.
 ANOTHER_IMAGE = {"image": "docker.io/vllm/vllm-openai:v0.33.1", "engineOptions": {"unconfirmed": "accept"}}
@@ -87,7 +87,7 @@ def test_every_part_of_the_pod_is_a_rollout(change: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(("replicas", "started", "stopped"), [(8, 2, 0), (2, 0, 4)])
 def test_other_replicas_start_or_stop_servers_and_restart_none(replicas: int, started: int, stopped: int) -> None:
-    found = effect_of("prod", lambda s: model(s, "qwen3-8b").update(replicas=replicas))
+    found = effect_without_tenants("prod", lambda s: model(s, "qwen3-8b").update(replicas=replicas))
 
     measure = one(found, "qwen3-8b-deployment", Effect.SCALE).measure
     owner = "Deployment models/qwen3-8b"
@@ -106,7 +106,7 @@ def test_replicas_and_image_together_restart_those_that_stay() -> None:
 
 
 def test_a_model_that_goes_stops_its_servers() -> None:
-    found = effect_of("prod", lambda s: s["models"].remove(model(s, "summaries")))
+    found = effect_without_tenants("prod", lambda s: s["models"].remove(model(s, "summaries")))
 
     assert found.stopped == {"Deployment batch/summaries": 4}
     assert (found.restarted, found.gpus) == ({}, 0)
@@ -119,14 +119,14 @@ def test_a_new_model_is_created_and_disturbs_nobody() -> None:
     def edit(settings: dict[str, Any]) -> None:
         settings["models"].append({**model(settings, "qwen3-8b"), "name": "another"})
 
-    found = effect_of("prod", edit)
+    found = effect_without_tenants("prod", edit)
 
     assert one(found, "another-deployment", Effect.CREATE).measure.started == {"Deployment models/another": 6}
     assert {item.effect for item in found.findings} <= {Effect.CREATE, Effect.UPDATE}
 
 
 def test_a_model_under_another_name_is_another_model() -> None:
-    found = effect_of("prod", lambda s: model(s, "qwen3-8b").update(name="qwen-small"))
+    found = effect_without_tenants("prod", lambda s: model(s, "qwen3-8b").update(name="qwen-small"))
 
     finding = one(found, "qwen-small-deployment", Effect.REPLACE)
     assert finding.old is not None
@@ -138,7 +138,7 @@ def test_a_model_under_another_name_is_another_model() -> None:
 
 
 def test_a_namespace_that_changes_takes_the_old_objects_away() -> None:
-    found = effect_of("prod", lambda s: model(s, "summaries").update(namespace="models"))
+    found = effect_without_tenants("prod", lambda s: model(s, "summaries").update(namespace="models"))
 
     finding = one(found, "summaries-deployment", Effect.REPLACE)
     assert finding.measure.out_at_once == 4

@@ -20,6 +20,7 @@ def test_production_refuses_to_lose_its_data() -> None:
     listed = found("prod")
 
     assert [name for name in listed if name.startswith("refuses")] == [
+        "refuses: Bucket gpu-prod-model-files-bucket",
         "refuses: Cluster gpu-prod",
         "refuses: Key platform-key",
         "refuses: LogGroup /aws/eks/gpu-prod/cluster",
