@@ -34,12 +34,12 @@ STATE_ANNOTATION = f"gpu-platform/canary-{STABLE}"
 SECONDS = 90.0
 # Both versions: 4 ms to the first token and 12 ms for each of three more, whatever the load.
 STEADY = ("--stand-in-ttft-seconds=0.004", "--stand-in-tpot-seconds=0.012")
-# 1.5 ms a token for up to six requests at once, and 20 ms for all twelve: thirteen times as long.
+# 1.2 ms a token for up to six requests at once, and 23 ms for all twelve: nineteen times as long.
 BY_LOAD = (
     "--stand-in-ttft-seconds=0.004",
-    "--stand-in-tpot-seconds=0.0015",
+    "--stand-in-tpot-seconds=0.0012",
     "--stand-in-knee-sequences=6",
-    "--stand-in-knee-slope=2",
+    "--stand-in-knee-slope=3",
 )
 _TOKENS, _SENDERS = 4, 12
 
