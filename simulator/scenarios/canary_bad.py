@@ -16,7 +16,7 @@ from simulator.scenarios.observing import Observations
 from simulator.scenarios.scenario import Scenario
 from simulator.throwaway import Throwaway
 
-# One request in ten takes twelve times as long a token: 144 ms in place of 12. The mean doubles, the p99 is six times.
+# One request in ten takes twelve times as long a token: 432 ms in place of 36. The mean doubles, the p99 is twelvefold.
 _SLOW = ("--stand-in-slow-share=0.1", "--stand-in-slow-factor=12")
 _ROLLED_BACK = 3
 _STAYS_SECONDS = 1.0
