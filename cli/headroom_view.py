@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infra.planning.headroom import Headroom, headroom
 from infra.settings import PlatformSettings
-from infra.settings.rooms import rooms_of, servers_of
+from infra.settings.rooms import forms_of, rooms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +28,28 @@ class ModelRollout:
 
 
 def rollouts_of(settings: PlatformSettings) -> list[ModelRollout]:
-    """One for each model whose servers run on one node each; groups of nodes and KServe's go their own way."""
-    found = [
-        (
-            model,
-            servers_of(
-                model, [pool for pool in settings.node_pools if pool.name in model.node_pools], settings.mig_layouts
-            ),
-        )
-        for model in settings.models
-    ]
-    fleet = [servers for _, servers in found if servers]
+    """One for each model and canary whose servers run on one node each; groups of nodes and KServe's go their own
+    way."""
+    forms = forms_of(
+        enumerate(settings.models),
+        lambda model: [pool for pool in settings.node_pools if pool.name in model.node_pools],
+        settings.mig_layouts,
+    )
+    fleet = [form.servers for form in forms]
     rooms = rooms_of(settings.node_pools, settings.mig_layouts)
     return [
         ModelRollout(
-            servers.name,
-            model.rollout.strategy,
-            model.replicas,
-            {"surge": model.replicas, "recreate": 0}.get(
-                model.rollout.strategy, max(0, model.replicas - model.rollout.at_once)
+            form.servers.name,
+            form.model.rollout.strategy,
+            form.model.replicas,
+            {"surge": form.model.replicas, "recreate": 0}.get(
+                form.model.rollout.strategy, max(0, form.model.replicas - form.model.rollout.at_once)
             ),
-            model.startup_seconds,
-            headroom(servers.name, model.rollout.at_once, fleet, rooms),
+            form.model.startup_seconds,
+            headroom(form.servers.name, form.model.rollout.at_once, fleet, rooms),
         )
-        for model, servers in found
-        if servers and model.nodes == 1 and not model.kserve
+        for form in forms
+        if form.model.nodes == 1 and not form.model.kserve
     ]
 
 

@@ -1,13 +1,43 @@
 """Pools and models of the settings as the headroom planner sees them: what may start, and what asks for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from infra.catalog.instances import GpuInstanceType
 from infra.planning.headroom import Machine, Room, Servers
+from infra.settings.canary import servers_beside
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
 from infra.settings.slices import devices_of, mig_of, share_of
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What has servers of its own: a model, or a canary as the model that it becomes.
+
+    Attributes:
+        stable: path of the model in the settings, the stable one where this is a canary.
+    """
+
+    stable: str
+    model: ModelSettings
+    servers: Servers
+    is_canary: bool
+
+
+def forms_of(
+    models: Iterable[tuple[int, ModelSettings]],
+    pools_of: Callable[[ModelSettings], Sequence[NodePoolSettings]],
+    own: Sequence[MigLayoutSettings],
+) -> list[Form]:
+    """The models, each followed by its canary; those of which not all is known are left out."""
+    return [
+        Form(f"models[{index}]", form, servers, form is not model)
+        for index, model in models
+        for form in servers_beside(model)
+        if (servers := servers_of(form, pools_of(form), own))
+    ]
 
 
 def rooms_of(pools: Iterable[NodePoolSettings], own: Sequence[MigLayoutSettings]) -> list[Room]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from infra.planning.host_share import cache_gib, host_share
 from infra.planning.quota import Ask
 from infra.planning.weights import claim_gib
-from infra.settings.canary import canary_of
+from infra.settings.canary import next_revision, servers_beside
 from infra.settings.engine_options import offloaded_gib
 from infra.settings.gateway import EndpointPickerSettings
 from infra.settings.models import ModelSettings
@@ -30,17 +30,22 @@ _GIB = 2**30
 _DOWNLOAD = {"cpu": Decimal(2), "memory": Decimal(_GIB)}
 _COPY_CPU = 2
 
+# The Jobs of a canary: components/serving/canary. Checks of the answers run one after the other.
+_ROLLOUT = {"cpu": Decimal("0.05"), "memory": Decimal(64 * 2**20)}
+_CHECK = {"cpu": Decimal("0.5"), "memory": Decimal(_GIB)}
+
 PoolsOf = Callable[[ModelSettings], Sequence[NodePoolSettings]]
 
 
 def asks_of(
     models: Iterable[ModelSettings], pools_of: PoolsOf, own: Sequence[MigLayoutSettings], storage: StorageSettings
 ) -> list[Ask]:
-    """What these models ask for; one whose pools are not all known and valid is left out, which is said elsewhere."""
+    """What these models and their canaries ask for; one whose pools are not all known and valid is left out, which is
+    said elsewhere."""
     forms = [form for model in models for form in _forms(model)]
     known = [model for model in forms if _is_known(model, pools_of(model), own)]
     servers = [ask_of(model, pools_of(model), own, storage) for model in known]
-    return [*servers, *_downloads(known, storage)]
+    return [*servers, *_downloads(known, storage), *_rollouts(known)]
 
 
 def ask_of(
@@ -76,23 +81,25 @@ def pods_at_most(model: ModelSettings) -> int:
     surge = model.rollout.at_once if model.rollout.strategy == "surge" else 0
     if model.kserve and model.kserve.mode == "Knative":
         # The old revision serves until the new one is ready.
-        most = model.kserve.max_replicas or model.replicas
-        fewest = model.replicas if model.kserve.min_replicas is None else model.kserve.min_replicas
-        return most + max(1, fewest)
+        return (model.kserve.max_replicas or model.replicas) + servers_of_revision(model)
     if model.kserve:
         surge = 1
     return model.nodes * (model.replicas + surge)
 
 
+def servers_of_revision(model: ModelSettings) -> int:
+    """Servers that a new revision of Knative comes with, all at once."""
+    fewest = model.kserve.min_replicas if model.kserve else None
+    return max(1, next_revision(model).replicas if fewest is None else fewest)
+
+
 def _forms(model: ModelSettings) -> Iterator[ModelSettings]:
     """The model, its prefill servers, and a canary beside it: what has pods of its own."""
-    yield model
+    yield from servers_beside(model)
     prefill = model.kserve.prefill if model.kserve else None
     if prefill:
         cut = {"tensor_parallel": prefill.tensor_parallel or model.tensor_parallel, "replicas": prefill.replicas}
         yield model.model_copy(update={**cut, "name": f"{model.name} (prefill)"})
-    if model.canary and model.kserve is None:
-        yield canary_of(model)
 
 
 def _memory_gib(model: ModelSettings, share: int) -> int:
@@ -127,6 +134,15 @@ def _downloads(models: Iterable[ModelSettings], storage: StorageSettings) -> Ite
         if (store := fetching_store(model, storage))
     }
     yield from (Ask(f"the download of {model.name}", 1, _DOWNLOAD) for model in jobs.values())
+
+
+def _rollouts(models: Iterable[ModelSettings]) -> Iterator[Ask]:
+    """Jobs that move the traffic to canaries, and look at their answers."""
+    for model in models:
+        if model.canary:
+            yield Ask(f"the rollout of {model.name}'s canary", 1, _ROLLOUT)
+            if model.canary.quality_check and model.canary.quality_check.image:
+                yield Ask(f"the quality check of {model.name}'s canary", 1, _CHECK)
 
 
 def _is_known(model: ModelSettings, pools: Sequence[NodePoolSettings], own: Sequence[MigLayoutSettings]) -> bool:

@@ -1,10 +1,12 @@
 """A canary in the settings: what is refused, and what becomes of it as a model of its own."""
 
+import re
 from typing import Any
 
 import pytest
 import yaml
 
+from cli.headroom_view import rollouts_of
 from infra.errors import InputError
 from infra.settings import PlatformSettings, parse_settings
 from infra.settings.canary import canary_of, with_canaries
@@ -110,3 +112,51 @@ def test_what_cannot_be_judged_or_split_is_refused(raw: dict[str, Any], path: st
     found = problems(raw)
 
     assert said in found[path]
+
+
+def with_limits(gpus: int, nodes: int, model: dict[str, Any] | None = None, **canary: Any) -> dict[str, Any]:
+    raw = example(model, canary)
+    raw["nodePools"][0]["limits"] = {"gpus": gpus, "nodes": nodes}
+    return raw
+
+
+def test_a_canary_without_room_is_refused_with_the_numbers_and_the_limits_that_hold_it() -> None:
+    found = problems(with_limits(3, 3))["models[0].canary"]
+
+    assert found.startswith("2 of 1 nvidia.com/gpu, beside what shares its pools")
+    assert "models/qwen3-8b 2 x 1, models/qwen3-8b-canary 2 x 1" in found
+    assert "inference-l40s (at most 3 GPUs on 3 nodes)" in found
+    limits = re.search(r"write limits: \{gpus: (\d+), nodes: (\d+)\} for pool inference-l40s", found)
+    assert limits
+    parse_settings(with_limits(int(limits[1]), int(limits[2])))
+    assert list(problems(with_limits(int(limits[1]) - 1, int(limits[2]) - 1)))
+
+
+def test_a_rollout_that_only_the_canary_leaves_no_room_for_is_refused() -> None:
+    assert problems(with_limits(4, 4)).keys() == {"models[0].rollout"}
+    assert "models/qwen3-8b-canary 2 x 1" in problems(with_limits(4, 4))["models[0].rollout"]
+    parse_settings(with_limits(4, 4, {"rollout": {"strategy": "replace"}}))
+    raw = with_limits(4, 4)
+    del raw["models"][0]["canary"]
+    parse_settings(raw)
+
+
+def test_what_does_not_fit_without_the_canary_is_said_of_the_model_alone() -> None:
+    assert problems(with_limits(1, 1)).keys() == {"models[0].replicas"}
+
+
+def test_a_revision_of_knative_needs_as_much_room_as_the_canary_says() -> None:
+    def raw(gpus: int) -> dict[str, Any]:
+        changed = with_limits(gpus, gpus, {"kserve": {"mode": "Knative"}}, replicas=4, qualityCheck=None)
+        del changed["gateway"]
+        return changed
+
+    assert "surge: 4 more of 1 nvidia.com/gpu" in problems(raw(5))["models[0].rollout"]
+    parse_settings(raw(6))
+
+
+def test_a_preview_shows_the_rollout_of_the_canary_too() -> None:
+    stable, canary = rollouts_of(settings())
+
+    assert (stable.model, canary.model) == ("models/qwen3-8b", "models/qwen3-8b-canary")
+    assert (stable.room.taken, stable.room.most, stable.room.fits) == (4, 8, True)

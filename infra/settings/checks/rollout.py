@@ -5,71 +5,67 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.errors import Problem
-from infra.planning.headroom import Headroom, Room, Servers, fleet_fits, headroom, nearest_limits
+from infra.planning.headroom import Room, Servers, fleet_fits, headroom, nearest_limits
 from infra.planning.startup import StartupBudget
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
-from infra.settings.rooms import rooms_of, servers_of
+from infra.settings.rooms import Form, forms_of, rooms_of
+from infra.settings.tenant_demand import servers_of_revision
 
 if TYPE_CHECKING:
     from infra.settings.schema import PlatformSettings
 
 
 def surge_has_room(draft: Draft) -> Iterator[Problem]:
-    """A rollout that starts a new server first needs a node that may take it; else it hangs until its deadline."""
-    fleet, rooms = _fleet(draft), rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
+    """A rollout that starts a new server first needs a node that may take it; else it hangs until its deadline.
+
+    Canaries come on top: what has room without them and none beside them is told once, and names them.
+    """
+    rooms = rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
     # With more GPUs than any node has, it has a problem of its own and crowds nobody out.
-    everything = [item for item in fleet.values() if _alone_fits(replace(item, cpu=0, memory_gib=0), rooms)]
-    for index, model in draft.models:
-        servers = fleet.get(index)
-        if servers is None or model.nodes > 1 or not _alone_fits(servers, rooms):
+    forms = [
+        form
+        for form in forms_of(draft.models, draft.pools_of, draft.mig_layouts or ())
+        if _alone_fits(replace(form.servers, cpu=0, memory_gib=0), rooms)
+    ]
+    stable, everything = [form.servers for form in forms if not form.is_canary], [form.servers for form in forms]
+    told: set[str] = set()
+    for form in forms:
+        if form.model.nodes > 1 or form.stable in told or not _alone_fits(form.servers, rooms):
             continue
-        answer = headroom(servers.name, _surge(model), everything, rooms)
-        if not answer.fits_without:
-            yield _too_many(index, model, answer, everything, rooms)
-        elif model.rollout.strategy == "surge" and not answer.fits:
-            yield _no_headroom(index, model, answer, everything, rooms)
+        if form.is_canary:
+            found = _crowded(form, everything, rooms) or _hangs(form, everything, rooms)
+        else:
+            found = _crowded(form, stable, rooms) or _hangs(form, stable, rooms) or _hangs(form, everything, rooms)
+        if found:
+            told.add(form.stable)
+            yield found
 
 
-def _fleet(draft: Draft) -> dict[int, Servers]:
-    """Servers by the model's index; models of which not all is known are left out."""
-    found = {}
-    for index, model in draft.models:
-        servers = servers_of(model, draft.pools_of(model), draft.mig_layouts or ())
-        if servers:
-            found[index] = servers
-    return found
-
-
-def _surge(model: ModelSettings) -> int:
-    """Servers beyond its replicas during a rollout. A new revision of Knative comes with all of its own at once."""
-    kserve = model.kserve
-    if kserve and kserve.mode == "Knative":
-        return max(1, model.replicas if kserve.min_replicas is None else kserve.min_replicas)
-    return 1 if kserve else model.rollout.at_once
-
-
-def _alone_fits(servers: Servers, rooms: list[Room]) -> bool:
-    """Whether one server fits an empty pool; where not, parallel_fits_node says so."""
-    return fleet_fits([replace(servers, count=1)], rooms)
-
-
-def _too_many(index: int, model: ModelSettings, answer: Headroom, fleet: list[Servers], rooms: list[Room]) -> Problem:
-    servers = answer.servers
+def _crowded(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
+    """Servers that have no place at all."""
+    servers = form.servers
+    if headroom(servers.name, _surge(form.model), fleet, rooms).fits_without:
+        return None
+    mend = "lower replicas, or raise limits"
+    if form.is_canary:
+        none = [replace(item, count=0) if item is servers else item for item in fleet]
+        surge = _surge(form.model) if form.model.rollout.strategy == "surge" else 0
+        mend = f"write {_raised(servers, servers.count + surge, none, rooms)}, or remove the canary"
     return Problem(
-        f"models[{index}].replicas",
-        f"{model.replicas} of {_devices(servers)}, beside what shares its pools ({_sharing(servers, fleet)})",
+        f"{form.stable}.canary" if form.is_canary else f"{form.stable}.replicas",
+        f"{form.model.replicas} of {_devices(servers)}, beside what shares its pools ({_sharing(servers, fleet)})",
         f"servers that fit the limits of {_pools(servers, rooms)}",
-        "lower replicas, or raise limits",
+        mend,
     )
 
 
-def _no_headroom(
-    index: int, model: ModelSettings, answer: Headroom, fleet: list[Servers], rooms: list[Room]
-) -> Problem:
-    servers, surge = answer.servers, answer.surge
-    raised = nearest_limits(servers.name, surge, fleet, rooms)
-    limits = f"limits: {{gpus: {raised[1]}, nodes: {raised[2]}}} for pool {raised[0]}" if raised else "larger limits"
+def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
+    """A surge that has no place beside servers that have one."""
+    servers, model, surge = form.servers, form.model, _surge(form.model)
+    answer = headroom(servers.name, surge, fleet, rooms)
+    if model.rollout.strategy != "surge" or answer.fits or not answer.fits_without:
+        return None
     left = max(0, model.replicas - surge)
     patience = StartupBudget(model.startup_seconds).rollout_seconds
     replace_it = (
@@ -77,13 +73,32 @@ def _no_headroom(
         f" {model.startup_seconds} s at each exchange"
     )
     return Problem(
-        f"models[{index}].rollout",
+        f"{form.stable}.rollout",
         f"surge: {surge} more of {_devices(servers)} while a new version starts, beside {answer.taken} that the"
         f" servers on its pools have ({_sharing(servers, fleet)})",
         f"room for it in {_pools(servers, rooms)}, or another strategy: without room the new server stays pending and"
         f" the rollout hangs until it fails after {patience} s",
-        f"write {limits}{'' if model.kserve else replace_it}",
+        f"write {_raised(servers, surge, fleet, rooms)}{'' if model.kserve else replace_it}",
     )
+
+
+def _raised(servers: Servers, surge: int, fleet: list[Servers], rooms: list[Room]) -> str:
+    """The nearest limits with room for all servers and the surge."""
+    found = nearest_limits(servers.name, surge, fleet, rooms)
+    return f"limits: {{gpus: {found[1]}, nodes: {found[2]}}} for pool {found[0]}" if found else "larger limits"
+
+
+def _surge(model: ModelSettings) -> int:
+    """Servers beyond its replicas during a rollout."""
+    kserve = model.kserve
+    if kserve and kserve.mode == "Knative":
+        return servers_of_revision(model)
+    return 1 if kserve else model.rollout.at_once
+
+
+def _alone_fits(servers: Servers, rooms: list[Room]) -> bool:
+    """Whether one server fits an empty pool; where not, parallel_fits_node says so."""
+    return fleet_fits([replace(servers, count=1)], rooms)
 
 
 def _devices(servers: Servers) -> str:
