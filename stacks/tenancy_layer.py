@@ -108,6 +108,7 @@ def tenancy_args(
         "allow_from": [GATEWAY_NAMESPACE, MONITORING_NAMESPACE, *_knative(models), *tenant.allow_from],
         "downloads": tenant.downloads,
         "downloading_servers": [model.name for model in models if downloads_itself(model, settings.storage)],
+        "check_urls": _check_urls(models),
         "pod_identity": settings.target != "local",
         "egress": [{"cidr": rule.cidr, "ports": list(rule.ports)} for rule in tenant.egress],
     }
@@ -136,6 +137,12 @@ def _tenancy(
 def _knative(models: list[ModelSettings]) -> list[str]:
     """Where requests come from, and who counts them, in KServe's mode Knative."""
     return list(_KNATIVE) if any(model.kserve and model.kserve.mode == "Knative" for model in models) else []
+
+
+def _check_urls(models: list[ModelSettings]) -> list[str]:
+    """What the rollouts of canaries ask."""
+    checks = [model.canary.quality_check for model in models if model.canary]
+    return sorted({check.url for check in checks if check and check.url})
 
 
 def _quota(quota: TenantQuota, settings: PlatformSettings) -> "TenantQuotaArgs":

@@ -1,15 +1,18 @@
 """A tenant's network: nothing in and nothing out, but for what is named here. Plain values in, NetworkPolicies out.
 
-Policies add up: what one of them allows, no other can take back. So the rule for neighbours leaves model servers out,
-whose own policy says who may call them. What a policy cannot see: volumes are mounted by the node (EFS, FSx, the
-Mountpoint driver), so they need no rule; EFA is no IP traffic; health checks come from the pod's own node, which is
+Policies add up: what one of them allows, no other can take back. So the rules for neighbours leave out pods that have a
+policy of their own: servers with paths that no key covers, and groups whose pods take orders from each other without
+asking who they are (vLLM docs/usage/security.md). What a policy cannot see: volumes are mounted by the node (EFS, FSx,
+the Mountpoint driver), so they need no rule; EFA is no IP traffic; health checks come from the pod's own node, which is
 always let in (Kubernetes documentation, network policies).
 """
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from components.specs import Spec
-from infra.conventions import API_CLIENT_LABEL
+from infra.conventions import API_CLIENT_LABEL, CLIENT_OF_LABEL
 
 if TYPE_CHECKING:
     from components.tenancy.tenancy import TenancyArgs
@@ -18,12 +21,23 @@ _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
 _SPACE = "kubernetes.io/metadata.name"
 
-# Pods with a policy of their own that says who may call them.
-_GUARDED = ("model-server", "model-follower")
+# Pods with a policy of their own that says who may call them, and on which ports.
+_SERVER = "model-server"
+_GUARDED = (_SERVER, "model-follower", "endpoint-picker")
+
+# On pods of KServe's InferenceServices, which have the label of our servers and no policy of their own (kserve v0.20.0,
+# pkg/constants).
+_OF_KSERVE = "serving.kserve.io/inferenceservice"
+
+# What our servers call the port of their API.
+_API_PORT = "http"
+
+# The Job that moves the traffic of a canary, and asks whether its answers are good.
+_ROLLOUT = "canary-rollout"
 
 # Pods of others that ask the API server and cannot carry our label: KServe's endpoint picker (kserve v0.20.0,
 # pkg/constants), and the Job of a canary.
-_API_CLIENTS = ("llminferenceservice-router-scheduler", "canary-rollout")
+_API_CLIENTS = ("llminferenceservice-router-scheduler", _ROLLOUT)
 
 # Addresses that are not the internet's: RFC 1918, shared address space (RFC 6598, the pods' own in some clusters), and
 # link-local, where EC2's metadata service is.
@@ -36,12 +50,13 @@ _POD_IDENTITY = "169.254.170.23/32"
 
 def network_policies(args: "TenancyArgs") -> dict[str, Spec]:
     """`NetworkPolicy.spec` of every policy, by name."""
+    rollouts = {"matchLabels": {_COMPONENT: _ROLLOUT}}
     found = {
         "default-deny": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
         "dns": _egress({}, [_dns()]),
         "to-same-namespace": _egress({}, [{"to": [{"podSelector": {}}]}]),
-        "from-same-namespace": _ingress(_but_model_servers(), [{"podSelector": {}}]),
-        "from-namespaces": _ingress({}, [_namespaces(args["allow_from"])]) if args.get("allow_from") else None,
+        "from-same-namespace": _ingress(_unguarded(), [{"podSelector": {}}]),
+        **(_from_namespaces(args["allow_from"]) if args.get("allow_from") else {}),
         "downloads": _downloads(_COMPONENT, ["model-download"]) if args.get("downloads") else None,
         "downloads-of-servers": _downloads(_NAME, args["downloading_servers"])
         if args.get("downloading_servers")
@@ -50,6 +65,9 @@ def network_policies(args: "TenancyArgs") -> dict[str, Spec]:
         "api-server-of-others": _api_server(
             {"matchExpressions": [{"key": _COMPONENT, "operator": "In", "values": list(_API_CLIENTS)}]}
         ),
+        "canary-checks": _egress(rollouts, [_to_url(url) for url in args["check_urls"]])
+        if args.get("check_urls")
+        else None,
         "pod-identity": _egress({}, [{"to": [_block(_POD_IDENTITY)], "ports": [_tcp(80)]}])
         if args.get("pod_identity")
         else None,
@@ -60,6 +78,18 @@ def network_policies(args: "TenancyArgs") -> dict[str, Spec]:
     return {name: spec for name, spec in found.items() if spec is not None}
 
 
+def _from_namespaces(names: list[str]) -> dict[str, Spec]:
+    """Other namespaces: any port of pods without a policy of their own, and the API of servers."""
+    their: Spec = _namespaces(names)
+    servers, of_kserve = {"matchLabels": {_COMPONENT: _SERVER}}, {"key": _OF_KSERVE, "operator": "Exists"}
+    clients = {"podSelector": {"matchExpressions": [{"key": CLIENT_OF_LABEL, "operator": "Exists"}]}}
+    return {
+        "from-namespaces": _ingress(_unguarded(), [their]),
+        "from-namespaces-to-servers": _ingress(servers, [their], [{"protocol": "TCP", "port": _API_PORT}]),
+        "to-kserve": _ingress({"matchExpressions": [of_kserve]}, [their, clients]),
+    }
+
+
 def _downloads(label: str, values: list[str]) -> Spec:
     """Public addresses on 443 for some pods. Which of them is Hugging Face cannot be said: its addresses change, and a
     NetworkPolicy knows no names."""
@@ -68,12 +98,28 @@ def _downloads(label: str, values: list[str]) -> Spec:
     return _egress({"matchExpressions": [chosen]}, [{"to": [anywhere], "ports": [_tcp(443)]}])
 
 
+def _to_url(url: str) -> Spec:
+    """Where the pods behind a URL are. A Service of the cluster: every port of its namespace, because policies see the
+    pods' own ports. An address: that one. Any other name may be anywhere, and a NetworkPolicy knows no names."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    words = host.split(".")
+    if len(words) > 2 and words[2] == "svc":
+        return {"to": [_namespaces([words[1]])]}
+    try:
+        address = ip_address(host)
+    except ValueError:
+        anywhere: Spec = {"ipBlock": {"cidr": "0.0.0.0/0", "except": [_LINK_LOCAL]}}
+        return {"to": [anywhere], "ports": [_tcp(port)]}
+    return {"to": [_block(f"{address}/{address.max_prefixlen}")], "ports": [_tcp(port)]}
+
+
 def _api_server(pods: Spec) -> Spec:
     """The Service of the API server and the control plane's interfaces have private addresses."""
     return _egress(pods, [{"to": [_block(cidr) for cidr in PRIVATE], "ports": [_tcp(443), _tcp(6443)]}])
 
 
-def _but_model_servers() -> Spec:
+def _unguarded() -> Spec:
     return {"matchExpressions": [{"key": _COMPONENT, "operator": "NotIn", "values": list(_GUARDED)}]}
 
 
@@ -102,8 +148,9 @@ def _tcp(port: int) -> Spec:
     return {"protocol": "TCP", "port": port}
 
 
-def _ingress(pods: Spec, sources: list[Spec]) -> Spec:
-    return {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [{"from": sources}]}
+def _ingress(pods: Spec, sources: list[Spec], ports: list[Spec] | None = None) -> Spec:
+    rule: Spec = {"from": sources, **({"ports": ports} if ports else {})}
+    return {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [rule]}
 
 
 def _egress(pods: Spec, rules: list[Spec]) -> Spec:

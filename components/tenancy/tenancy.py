@@ -127,6 +127,8 @@ class TenancyArgs(TypedDict):
     """Whether download Jobs may reach public addresses on 443. Default: no."""
     downloading_servers: NotRequired[list[str]]
     """Model servers that may, because they load their weights themselves. Default: none."""
+    check_urls: NotRequired[list[str]]
+    """URLs that rollouts of canaries ask whether the answers are good. Default: none."""
     pod_identity: NotRequired[bool]
     """Whether pods may ask the Pod Identity agent of their node for AWS credentials. Default: no."""
     egress: NotRequired[list[TenantEgressArgs]]
