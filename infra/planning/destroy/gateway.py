@@ -43,7 +43,7 @@ def _gateways(found: Found) -> Iterator[Requirement]:
     beside = found.objects("GatewayClass", "EnvoyProxy", "ClientTrafficPolicy", "SecurityPolicy", "Certificate")
     yield from ordered(gateways, beside, "while it listens it asks for keys, over TLS")
     for policy in found.objects("SecurityPolicy"):
-        keys = [item for item in found.objects("ExternalSecret") if metadata(item, "name") in _names(policy)]
+        keys = [item for item in found.objects("ExternalSecret", "Secret") if metadata(item, "name") in _names(policy)]
         yield from ordered([policy], keys, "the keys are there while they are asked for")
 
 
