@@ -100,7 +100,11 @@ def _llm_servers(body: Json) -> list[tuple[Json, int]]:
     pods of operators are: KServe writes it, and it needs no GPU."""
     spec = body["spec"]
     servers = [part for part in (spec, spec.get("prefill")) if part]
-    return [({"spec": part["template"]}, int(part.get("replicas", 1))) for part in servers]
+    # Both have these of KServe's labels (kserve v0.20.0, pkg/controller/v1alpha2/llmisvc/workload.go).
+    labels = {"app.kubernetes.io/name": body["metadata"]["name"], "kserve.io/component": "workload"}
+    return [
+        ({"metadata": {"labels": labels}, "spec": part["template"]}, int(part.get("replicas", 1))) for part in servers
+    ]
 
 
 # A line a kind: its pod templates, each with the number of pods that run at once.
