@@ -9,11 +9,14 @@ HOST = "kubernetes.io/hostname"
 REQUIRED = "required"
 
 
-def zone_constraints(selector: Spec, place: ServerPlaceArgs) -> list[Spec]:
+def zone_constraints(selector: Spec, place: ServerPlaceArgs, version_label: str = "pod-template-hash") -> list[Spec]:
     """`topologySpreadConstraints` over zones.
 
-    Where it is required, each version of a Deployment is counted by itself: old and new servers stand side by side
-    during a rollout, and together they would forbid the zone that the new one needs.
+    Where it is required, each version of a server is counted by itself: old and new servers stand side by side during a
+    rollout, and together they would forbid the zone that the new one needs.
+
+    Args:
+        version_label: the label by which a controller tells versions apart. Default: a Deployment's.
     """
     required = place.get("zones_apart") == REQUIRED
     return [
@@ -23,7 +26,7 @@ def zone_constraints(selector: Spec, place: ServerPlaceArgs) -> list[Spec]:
             # Preferred by default: GPUs are often to be had in one zone only.
             "whenUnsatisfiable": "DoNotSchedule" if required else "ScheduleAnyway",
             "labelSelector": {"matchLabels": selector},
-            **({"matchLabelKeys": ["pod-template-hash"]} if required else {}),
+            **({"matchLabelKeys": [version_label]} if required else {}),
         }
     ]
 

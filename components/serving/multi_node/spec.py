@@ -19,12 +19,13 @@ from components.serving.pod_parts import (
     node_affinity,
     object_labels,
     pod_spec,
+    selector_labels,
     shared_memory_gib,
 )
-from components.serving.server_place import ZONE, nodes_apart
+from components.serving.server_place import ZONE, nodes_apart, zone_constraints
 from components.serving.serving_args import ServingPodArgs
 from components.specs import Spec
-from infra.conventions import GROUP_KEY_LABEL, GROUP_LABEL
+from infra.conventions import GROUP_KEY_LABEL, GROUP_LABEL, GROUP_VERSION_LABEL
 from infra.planning.fabric import nccl_environment
 from infra.planning.group_size import GroupDrain
 from infra.planning.startup import StartupBudget
@@ -135,6 +136,10 @@ def _pod(name: str, args: "MultiNodeModelServerArgs", role: str) -> Spec:
     if role == FOLLOWER:
         _as_follower(spec, container, args)
     del spec["topologySpreadConstraints"]  # over zones: it would pull the pods of a group apart
+    if role == LEADER and args.get("several_zones", False):
+        # Groups apart: each is where its leader is.
+        place = args["pod"].get("place", {})
+        spec["topologySpreadConstraints"] = zone_constraints(selector_labels(name), place, GROUP_VERSION_LABEL)
     spec["affinity"] = _affinity(name, args)
     return _with_fabric(spec, args)
 
