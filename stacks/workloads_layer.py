@@ -77,7 +77,7 @@ def deploy_workloads(
         )
     ways_in = [*deploy_gateway(cluster, namespaces, servers, secrets, platform)]
     ways_in += deploy_exposures(cluster, servers, platform)
-    ways_in += deploy_canaries(cluster, servers, ways_in)
+    ways_in += deploy_canaries(cluster, servers, ways_in, platform)
     return Workloads(servers, tuple(stores), tuple(ways_in))
 
 

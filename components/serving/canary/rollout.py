@@ -114,7 +114,7 @@ class CanaryRollout(pulumi.ComponentResource):
             f"{name}-script", metadata=metadata, data=script_spec(called, args), immutable=True, opts=inside
         )
         paths = [self._path_to(name, side, called, args) for side in ("stable", "canary")]
-        checks = self._checks(name, called, metadata, args, account)
+        checks = self._checks(name, called, metadata, args)
         quiet: Spec = {} if args.get("wait") else {"annotations": {"pulumi.com/skipAwait": "true"}}
         job = job_spec(called, args)
         patience = f"{job['activeDeadlineSeconds'] + NODE_LAUNCH_SECONDS}s"
@@ -169,14 +169,12 @@ class CanaryRollout(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _checks(
-        self, name: str, called: str, metadata: Spec, args: CanaryRolloutArgs, account: ServiceAccount
-    ) -> list[pulumi.Resource]:
+    def _checks(self, name: str, called: str, metadata: Spec, args: CanaryRolloutArgs) -> list[pulumi.Resource]:
         """The quality check's Jobs, suspended: the script only lets them go, it cannot make any."""
         made: list[pulumi.Resource] = []
         for step, check in check_names(called, args).items():
             own: Spec = {**metadata, "name": check, "annotations": {"pulumi.com/skipAwait": "true"}}
-            options = pulumi.ResourceOptions(parent=self, depends_on=[account], ignore_changes=["spec.suspend"])
+            options = pulumi.ResourceOptions(parent=self, ignore_changes=["spec.suspend"])
             made.append(
                 Job(f"{name}-check-{step}", metadata=own, spec=check_job_spec(called, step, args), opts=options)
             )

@@ -20,6 +20,7 @@ def rules(found: Found) -> Iterator[Requirement]:
     yield from _controllers(found)
     yield from _gateways(found)
     yield from _routes(found)
+    yield from _exposures(found)
     yield from _pickers(found)
 
 
@@ -29,6 +30,7 @@ def _controllers(found: Found) -> Iterator[Requirement]:
     kinds = [*found.of("kubernetes:helm.sh/v4:Chart"), *found.of("kubernetes:yaml/v2:ConfigFile")]
     kinds += found.releases("ai-gateway-crds-helm")
     yield from ordered([*envoy, *extension], kinds, "a controller fails without its kinds")
+    yield from ordered(found.objects("InferencePool"), envoy, "it watches pools as backends of routes")
     ours = [item for item in found.objects() if str(item.inputs.get("apiVersion", "")).startswith(_GROUPS)]
     yield from ordered(ours, kinds, "deleting a CRD deletes what is of it")
 
@@ -62,8 +64,7 @@ def _routes(found: Found) -> Iterator[Requirement]:
             if (metadata(item, "namespace"), metadata(item, "name")) == (place, metadata(route, "name"))
         ]
         yield from ordered([route], used, "requests pass with its limits, to servers that are there")
-        behind = [item for item in _servers(found) if metadata(item, "name") in names]
-        yield from ordered([route], behind, "nobody is sent to a server that ends")
+        yield from ordered([route], _behind(found, names), "nobody is sent to a server that ends")
     hosts = found.objects("Backend")
     for backend in found.objects("AIServiceBackend"):
         own = [item for item in hosts if metadata(item, "name") in _names(backend)]
@@ -76,6 +77,32 @@ def _routes(found: Found) -> Iterator[Requirement]:
             if f"{metadata(item, 'name')}.{metadata(item, 'namespace')}" in named
         ]
         yield from ordered([host], services, "its host name resolves while it is used")
+
+
+def _exposures(found: Found) -> Iterator[Requirement]:
+    """Load balancers of single models."""
+    balanced = [item for item in found.objects("Service") if "LoadBalancer" in _names(item)]
+    for way in (*found.objects("Ingress"), *balanced):
+        yield from ordered([way], _behind(found, _names(way)), "nobody is sent to a server that ends")
+        policies = [
+            item
+            for item in found.objects("NetworkPolicy")
+            if (metadata(item, "namespace"), metadata(item, "name"))
+            == (metadata(way, "namespace"), metadata(way, "name"))
+        ]
+        yield from ordered([way], policies, "what it sends is let in while it sends")
+
+
+def _behind(found: Found, names: set[str]) -> list[PlannedResource]:
+    """Servers of these names, what leads to them, and what keeps a drain from the last of them."""
+    servers = [item for item in _servers(found) if metadata(item, "name") in names]
+    places = {(metadata(item, "namespace"), metadata(item, "name")) for item in servers}
+    beside = [
+        item
+        for item in found.objects("Service", "PodDisruptionBudget")
+        if (metadata(item, "namespace"), metadata(item, "name")) in places
+    ]
+    return [*servers, *beside]
 
 
 def _pickers(found: Found) -> Iterator[Requirement]:
@@ -94,7 +121,12 @@ def _pickers(found: Found) -> Iterator[Requirement]:
         yield from ordered([picker], own, "it fails without the pool that it picks from")
         routes = [item for item in found.objects(*_ROUTES) if metadata(item, "namespace") == place]
         mine = [item for item in routes if _names(item) & {metadata(pool, "name") for pool in own}]
-        yield from ordered(mine, [picker], "the gateway refuses requests while nobody picks")
+        beside = [
+            item
+            for item in found.objects("Service", "PodDisruptionBudget")
+            if (metadata(item, "namespace"), metadata(item, "name")) == (place, name)
+        ]
+        yield from ordered(mine, [picker, *beside], "the gateway refuses requests while nobody picks")
 
 
 def _servers(found: Found) -> list[PlannedResource]:
