@@ -106,6 +106,7 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
         (example(canary={"maxModelLen": 65536}), "models[0].canary.maxModelLen", "write 40960 or less"),
         (example(canary={"qualityCheck": {}}), "models[0].canary.qualityCheck", "one of image and url"),
         (example({"name": "q" * 40}), "models[0].name", "at most 39"),
+        (example({"name": "q" * 38, "nodes": 2, "pipelineParallel": 2}), "models[0].name", "at most 36"),
     ],
 )
 def test_what_cannot_be_judged_or_split_is_refused(raw: dict[str, Any], path: str, said: str) -> None:

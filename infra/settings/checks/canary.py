@@ -9,6 +9,7 @@ from infra.settings.canary import SUFFIX, CanarySettings, canary_of, differences
 from infra.settings.checks import storage, workloads
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
+from infra.settings.multi_node import LONGEST_NAME
 from infra.settings.values import OBJECT_NAME_LIMIT
 
 # Checks of a single model that its canary must pass by itself.
@@ -117,7 +118,7 @@ def names_are_free(draft: Draft) -> Iterator[Problem]:
                 "that name free in the namespace: the canary's servers have it",
                 "rename the other model",
             )
-        longest = OBJECT_NAME_LIMIT - len(SUFFIX)
+        longest = min(OBJECT_NAME_LIMIT, LONGEST_NAME if model.nodes > 1 else OBJECT_NAME_LIMIT) - len(SUFFIX)
         if len(model.name) > longest:
             yield Problem(
                 f"{path.removesuffix('.canary')}.name",

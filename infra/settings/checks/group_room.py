@@ -32,12 +32,12 @@ def groups_have_room(draft: Draft) -> Iterator[Problem]:
 
 
 def _crowded(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
-    mine = form.servers
-    if fleet_fits(_near(form, fleet), rooms):
+    mine, near = form.servers, _near(form, fleet)
+    if fleet_fits(near, rooms):
         return None
     return Problem(
         f"{form.stable}.canary" if form.is_canary else f"{form.stable}.replicas",
-        _asked(form),
+        _asked(form) + _others(form, near),
         f"whole groups beside all else: {_limits(form, rooms)}",
         f"raise the limits by {mine.count * mine.devices} GPUs and {mine.count} nodes, or remove the canary"
         if form.is_canary
@@ -56,7 +56,8 @@ def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | Non
     left = max(0, model.replicas - model.rollout.at_once)
     return Problem(
         f"{form.stable}.rollout",
-        f"surge: {surge} more nodes of {mine.devices} GPUs while a version is exchanged, beside {_asked(form)}",
+        f"surge: {surge} more nodes of {mine.devices} GPUs while a version is exchanged, beside {_asked(form)}"
+        + _others(form, near),
         f"room for it, or another strategy: {_limits(form, rooms)}",
         f"raise the limits by {surge * mine.devices} GPUs and {surge} nodes; or write rollout: {{strategy:"
         f" replace}}, which serves with {left} of {model.replicas} groups meanwhile",
@@ -70,6 +71,12 @@ def _near(form: Form, fleet: list[Servers]) -> list[Servers]:
 def _asked(form: Form) -> str:
     model, mine = form.model, form.servers
     return f"{model.replicas} x {model.nodes} nodes of {mine.devices} GPUs, {mine.count * mine.devices} in all"
+
+
+def _others(form: Form, near: list[Servers]) -> str:
+    """What shares its pools, a canary among them."""
+    others = [f"{item.name} {item.count} x {item.devices}" for item in near if item is not form.servers]
+    return f"; on the same pools {', '.join(others)}" if others else ""
 
 
 def _limits(form: Form, rooms: list[Room]) -> str:

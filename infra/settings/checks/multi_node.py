@@ -8,17 +8,13 @@ from infra.planning.fabric import pod_share
 from infra.planning.group_size import GroupDrain, is_even_enough, largest_stage
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
-from infra.settings.multi_node import GroupSettings
+from infra.settings.multi_node import LONGEST_NAME, GroupSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.values import duration_seconds
 from infra.versions import VLLM_EFA_IMAGE, VLLM_IMAGE
 
 # The one engine of the table whose flags for several nodes and whose followers were read in its source (0.33).
 _ENGINE = "vllm"
-
-# The group's pods are <name>-group-<replica>-<index>; the label with their revision is <name>-group-<replica>- and ten
-# characters, and a label has 63: 43 remain for up to a hundred replicas.
-_LONGEST_NAME = 43
 
 
 def _groups(draft: Draft) -> Iterator[tuple[str, ModelSettings]]:
@@ -63,11 +59,11 @@ def groups_are_possible(draft: Draft) -> Iterator[Problem]:
                 "one of the two: a LeaderWorkerSet of this program, or an object of KServe",
                 "remove kserve or nodes",
             )
-        if len(model.name) > _LONGEST_NAME or not model.name[0].isalpha():
+        if len(model.name) > LONGEST_NAME or not model.name[0].isalpha():
             yield Problem(
                 f"{path}.name",
                 f'"{model.name}" with nodes: {model.nodes}',
-                f"a name that begins with a letter, of at most {_LONGEST_NAME} characters: names of the group's pods,"
+                f"a name that begins with a letter, of at most {LONGEST_NAME} characters: names of the group's pods,"
                 " its DNS name and a label are derived from it",
                 "rename it",
             )
