@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from infra.planning.headroom import Headroom, Servers, headroom
-from infra.settings import ModelSettings, PlatformSettings
-from infra.settings.rooms import prefill_servers, rooms_of, servers_of
+from infra.planning.headroom import Headroom, headroom
+from infra.settings import PlatformSettings
+from infra.settings.rooms import forms_of, rooms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +28,29 @@ class ModelRollout:
 
 
 def rollouts_of(settings: PlatformSettings) -> list[ModelRollout]:
-    """One for each model whose servers run on one node each and whose rollout is the settings' own; groups of nodes,
-    Knative's revisions and LLMInferenceServices go their own way."""
-    found = [(model, _servers(model, settings)) for model in settings.models]
-    apart = [_servers(form, settings) for model in settings.models if (form := prefill_servers(model))]
-    fleet = [servers for servers in [*(servers for _, servers in found), *apart] if servers]
+    """One for each model and canary whose servers run on one node each and whose rollout is the settings' own; groups
+    of nodes, Knative's revisions and LLMInferenceServices go their own way."""
+    forms = forms_of(
+        enumerate(settings.models),
+        lambda model: [pool for pool in settings.node_pools if pool.name in model.node_pools],
+        settings.mig_layouts,
+    )
+    fleet = [form.servers for form in forms]
     rooms = rooms_of(settings.node_pools, settings.mig_layouts)
     return [
         ModelRollout(
-            servers.name,
-            model.rollout.strategy,
-            model.replicas,
-            {"surge": model.replicas, "recreate": 0}.get(
-                model.rollout.strategy, max(0, model.replicas - model.exchanged_at_once)
+            form.servers.name,
+            form.model.rollout.strategy,
+            form.model.replicas,
+            {"surge": form.model.replicas, "recreate": 0}.get(
+                form.model.rollout.strategy, max(0, form.model.replicas - form.model.exchanged_at_once)
             ),
-            model.startup_seconds,
-            headroom(servers.name, model.exchanged_at_once, fleet, rooms),
+            form.model.startup_seconds,
+            headroom(form.servers.name, form.model.exchanged_at_once, fleet, rooms),
         )
-        for model, servers in found
-        if servers and model.nodes == 1 and (model.kserve is None or model.kserve.mode == "Standard")
+        for form in forms
+        if form.model.nodes == 1 and (form.model.kserve is None or form.model.kserve.mode == "Standard")
     ]
-
-
-def _servers(model: ModelSettings, settings: PlatformSettings) -> Servers | None:
-    pools = [pool for pool in settings.node_pools if pool.name in model.node_pools]
-    return servers_of(model, pools, settings.mig_layouts)
 
 
 def rollouts_as_text(rollouts: Sequence[ModelRollout]) -> str:

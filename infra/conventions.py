@@ -62,9 +62,10 @@ MONITORING_NAMESPACE = "monitoring"
 CLIENT_OF_LABEL = "gpu-platform/client-of"
 
 # On all pods of a server over several nodes: the model's name. And what the LeaderWorkerSet controller gives the pods
-# of one group (lws v0.9.0, api/leaderworkerset/v1).
+# of one group, and those of one version of the set (lws v0.9.0, api/leaderworkerset/v1).
 GROUP_LABEL = "gpu-platform/group"
 GROUP_KEY_LABEL = "leaderworkerset.sigs.k8s.io/group-key"
+GROUP_VERSION_LABEL = "leaderworkerset.sigs.k8s.io/template-revision-hash"
 
 # Environment variables of the delete hooks. What a hook must be given that is only known once the cluster exists:
 KUBECONFIG_VARIABLE = "GPU_PLATFORM_KUBECONFIG"

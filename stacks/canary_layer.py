@@ -16,11 +16,14 @@ from stacks.gateway_layer import route_namespace
 
 if TYPE_CHECKING:  # imported where it is used: most environments have no canary
     from components.serving.canary.rollout import CanaryRolloutArgs, TrafficSplitArgs
-    from stacks.platform_layer import Cluster
+    from stacks.platform_layer import Cluster, PlatformLayer
 
 
 def deploy_canaries(
-    cluster: "Cluster", servers: Mapping[str, pulumi.Resource], ways_in: Sequence[pulumi.Resource]
+    cluster: "Cluster",
+    servers: Mapping[str, pulumi.Resource],
+    ways_in: Sequence[pulumi.Resource],
+    platform: "PlatformLayer",
 ) -> list[pulumi.Resource]:
     """A rollout for each model with a canary.
 
@@ -28,6 +31,7 @@ def deploy_canaries(
         cluster: with the settings as `with_canaries` makes them: the canary is one of the models, and a backend.
         servers: model servers by name; the rollout waits for both versions.
         ways_in: the gateway, whose routes the rollout changes.
+        platform: what the same stack made of the layer below; the Jobs run on its pool without GPUs.
     """
     made: list[pulumi.Resource] = []
     for model in cluster.settings.models:
@@ -36,7 +40,8 @@ def deploy_canaries(
         from components.serving.canary.rollout import CanaryRollout
 
         both = [servers[name] for name in (model.name, canary_of(model).name) if name in servers]
-        options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*both, *ways_in])
+        nodes = [platform.cpu_pool] if platform.cpu_pool else []
+        options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*both, *ways_in, *nodes])
         args = canary_rollout_args(model, model.canary, cluster.settings)
         made.append(CanaryRollout(f"{model.name}-rollout", args, options))
     return made

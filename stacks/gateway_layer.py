@@ -10,7 +10,8 @@ from infra.conventions import GATEWAY_NAME, GATEWAY_NAMESPACE
 from infra.planning.routes import Patience
 from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.canary import without_canaries
-from infra.settings.gateway import AuthenticationSettings, GatewaySettings, RouteSettings, TlsSettings
+from infra.settings.gateway import GatewaySettings, RouteSettings, TlsSettings
+from infra.settings.gateway_access import AuthenticationSettings
 from infra.settings.gateway_routes import (
     expanded,
     has_own_scheduler,
@@ -20,6 +21,7 @@ from infra.settings.gateway_routes import (
     picks,
     scales_by_requests,
 )
+from infra.settings.tokens import GATEWAY_KEYS, wants_keys
 from infra.versions import (
     AI_GATEWAY,
     AI_GATEWAY_CHART,
@@ -89,6 +91,7 @@ def deploy_gateway(
     cluster: "Cluster",
     namespaces: Mapping[str, pulumi.Resource],
     servers: Mapping[str, pulumi.Resource],
+    secrets: Mapping[str, pulumi.Output[str]],
     platform: "PlatformLayer",
 ) -> list[pulumi.Resource]:
     """The gateway with its routes, and an endpoint picker for each model that is reached through one.
@@ -96,6 +99,7 @@ def deploy_gateway(
     Args:
         namespaces: those of the models, by name; pickers are in them.
         servers: models by name; a route comes after the servers it leads to and goes before them.
+        secrets: of the stack, by name; the clients' keys may be among them.
         platform: what the same stack made of the layer below: controllers that see these objects, and go after them.
     """
     settings = cluster.settings
@@ -119,7 +123,10 @@ def deploy_gateway(
     ]
     behind = [servers[name] for name in dict.fromkeys(name for route in gateway.routes for name in models_of(route))]
     options = pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[*needs, *pickers, *behind])
-    return [*pickers, InferenceGateway(GATEWAY_NAME, gateway_args(settings, gateway), options)]
+    args = gateway_args(settings, gateway)
+    if "authentication" in args and wants_keys(settings):
+        args["authentication"]["api_keys"] = secrets[GATEWAY_KEYS]
+    return [*pickers, InferenceGateway(GATEWAY_NAME, args, options)]
 
 
 def _controllers(gateway: GatewaySettings, platform: "PlatformLayer") -> list[pulumi.Resource]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pulumi
 
+from infra.errors import InputError
 from infra.settings import PlatformSettings, load_stack_file, parse_settings
 from infra.settings.loading import PROJECT, SECRET_KEYS
 from infra.settings.target import Layer
+from infra.settings.tokens import GATEWAY_KEYS, problem_of_keys
 from stacks.layers import stack_of
 
 
@@ -42,6 +44,9 @@ def from_engine() -> StackConfig:
     names = [key.removeprefix(f"{PROJECT}:") for key in SECRET_KEYS]
     found = {name: config.get_secret(name) for name in names if config.get(name)}
     secrets = {name: value for name, value in found.items() if value is not None}
+    wrong = problem_of_keys(config.get(GATEWAY_KEYS) or "{}") if GATEWAY_KEYS in secrets else None
+    if wrong:
+        raise InputError([wrong])
     if config.get("environment"):
         # A layer's stack holds no settings of its own: they stand in the environment's file.
         part = load_stack_file(Path(f"Pulumi.{pulumi.get_stack()}.yaml"))

@@ -75,8 +75,9 @@ def deploy_workloads(
             model_server_args(model, settings),
             pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=needed),
         )
-    ways_in = [*deploy_gateway(cluster, namespaces, servers, platform), *deploy_exposures(cluster, servers, platform)]
-    ways_in += deploy_canaries(cluster, servers, ways_in)
+    ways_in = [*deploy_gateway(cluster, namespaces, servers, secrets, platform)]
+    ways_in += deploy_exposures(cluster, servers, platform)
+    ways_in += deploy_canaries(cluster, servers, ways_in, platform)
     return Workloads(servers, tuple(stores), tuple(ways_in))
 
 

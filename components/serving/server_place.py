@@ -9,13 +9,16 @@ HOST = "kubernetes.io/hostname"
 REQUIRED = "required"
 
 
-def zone_constraints(selector: Spec, place: ServerPlaceArgs) -> list[Spec]:
+def zone_constraints(selector: Spec, place: ServerPlaceArgs, version_label: str = "pod-template-hash") -> list[Spec]:
     """`topologySpreadConstraints` over zones.
 
-    Where it is required, each version of a Deployment is counted by itself: old and new servers stand side by side
-    during a rollout, and together they would forbid the zone that the new one needs. And zones are counted in which no
-    node stands yet: the scheduler knows none of them, and would hold one zone with all servers for an even spread
+    Where it is required, each version of a server is counted by itself: old and new servers stand side by side during a
+    rollout, and together they would forbid the zone that the new one needs. And zones are counted in which no node
+    stands yet: the scheduler knows none of them, and would hold one zone with all servers for an even spread
     (Kubernetes documentation, Pod Topology Spread Constraints, minDomains).
+
+    Args:
+        version_label: the label by which a controller tells versions apart. Default: a Deployment's.
     """
     required = place.get("zones_apart") == REQUIRED
     among: Spec = {"minDomains": place["zones"]} if required and "zones" in place else {}
@@ -26,7 +29,7 @@ def zone_constraints(selector: Spec, place: ServerPlaceArgs) -> list[Spec]:
             # Preferred by default: GPUs are often to be had in one zone only.
             "whenUnsatisfiable": "DoNotSchedule" if required else "ScheduleAnyway",
             "labelSelector": {"matchLabels": selector},
-            **({"matchLabelKeys": ["pod-template-hash"]} if required else {}),
+            **({"matchLabelKeys": [version_label]} if required else {}),
             **among,
         }
     ]

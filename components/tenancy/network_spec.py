@@ -1,8 +1,9 @@
 """A tenant's network: nothing in and nothing out, but for what is named here. Plain values in, NetworkPolicies out.
 
-Policies add up: what one of them allows, no other can take back. So the rule for neighbours leaves model servers out,
-whose own policy says who may call them. What a policy cannot see: volumes are mounted by the node (EFS, FSx, the
-Mountpoint driver), so they need no rule; EFA is no IP traffic; health checks come from the pod's own node, which is
+Policies add up: what one of them allows, no other can take back. So the rules for neighbours leave out pods that have a
+policy of their own: servers with paths that no key covers, and groups whose pods take orders from each other without
+asking who they are (vLLM docs/usage/security.md). What a policy cannot see: volumes are mounted by the node (EFS, FSx,
+the Mountpoint driver), so they need no rule; EFA is no IP traffic; health checks come from the pod's own node, which is
 always let in (Kubernetes documentation, network policies).
 """
 
@@ -19,8 +20,21 @@ _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
 _SPACE = "kubernetes.io/metadata.name"
 
-# Pods with a policy of their own that says who may call them.
-_GUARDED = ("model-server", "model-follower", LLM_PODS.servers, LLM_PODS.prefill_servers)
+# Pods with a policy of their own that says who may call them, and on which ports. Those of KServe's InferenceServices
+# have the label of our servers.
+_SERVER = "model-server"
+_GUARDED = (
+    _SERVER,
+    "model-follower",
+    "endpoint-picker",
+    LLM_PODS.servers,
+    LLM_PODS.prefill_servers,
+    LLM_PODS.picker,
+)
+
+# What servers call the port of their API. In mode Knative it has another name, so that nobody goes past Knative; in an
+# LLMInferenceService it may be that of the engine behind a proxy, so there the number counts.
+_API_PORT = "http"
 
 # Pods of others that ask the API server and cannot carry our label: KServe's endpoint picker, and the Job of a canary.
 _API_CLIENTS = (LLM_PODS.picker, "canary-rollout")
@@ -40,8 +54,8 @@ def network_policies(args: "TenancyArgs") -> dict[str, Spec]:
         "default-deny": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
         "dns": _egress({}, [_dns()]),
         "to-same-namespace": _egress({}, [{"to": [{"podSelector": {}}]}]),
-        "from-same-namespace": _ingress(_but_model_servers(), [{"podSelector": {}}]),
-        "from-namespaces": _ingress({}, [_namespaces(args["allow_from"])]) if args.get("allow_from") else None,
+        "from-same-namespace": _ingress(_unguarded(), [{"podSelector": {}}]),
+        **(_from_namespaces(args["allow_from"]) if args.get("allow_from") else {}),
         "downloads": _downloads(_COMPONENT, ["model-download"]) if args.get("downloads") else None,
         "downloads-of-servers": _downloads(_NAME, args["downloading_servers"])
         if args.get("downloading_servers")
@@ -60,6 +74,17 @@ def network_policies(args: "TenancyArgs") -> dict[str, Spec]:
     return {name: spec for name, spec in found.items() if spec is not None}
 
 
+def _from_namespaces(names: list[str]) -> dict[str, Spec]:
+    """Other namespaces: any port of pods without a policy of their own, and the API of servers."""
+    their: Spec = _namespaces(names)
+    servers, of_llm = {"matchLabels": {_COMPONENT: _SERVER}}, {"matchLabels": {_COMPONENT: LLM_PODS.servers}}
+    return {
+        "from-namespaces": _ingress(_unguarded(), [their]),
+        "from-namespaces-to-servers": _ingress(servers, [their], [{"protocol": "TCP", "port": _API_PORT}]),
+        "from-namespaces-to-llm-servers": _ingress(of_llm, [their], [_tcp(LLM_PODS.http)]),
+    }
+
+
 def _downloads(label: str, values: list[str]) -> Spec:
     """Public addresses on 443 for some pods. Which of them is Hugging Face cannot be said: its addresses change, and a
     NetworkPolicy knows no names."""
@@ -73,7 +98,7 @@ def _api_server(pods: Spec) -> Spec:
     return _egress(pods, [{"to": [_block(cidr) for cidr in PRIVATE], "ports": [_tcp(443), _tcp(6443)]}])
 
 
-def _but_model_servers() -> Spec:
+def _unguarded() -> Spec:
     return {"matchExpressions": [{"key": _COMPONENT, "operator": "NotIn", "values": list(_GUARDED)}]}
 
 
@@ -102,8 +127,9 @@ def _tcp(port: int) -> Spec:
     return {"protocol": "TCP", "port": port}
 
 
-def _ingress(pods: Spec, sources: list[Spec]) -> Spec:
-    return {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [{"from": sources}]}
+def _ingress(pods: Spec, sources: list[Spec], ports: list[Spec] | None = None) -> Spec:
+    rule: Spec = {"from": sources, **({"ports": ports} if ports else {})}
+    return {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [rule]}
 
 
 def _egress(pods: Spec, rules: list[Spec]) -> Spec:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictFloat, StrictInt
@@ -145,6 +145,16 @@ def _hash_of(canary: "ModelSettings") -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:_HASH_LENGTH]
 
 
+def servers_beside(model: "ModelSettings") -> tuple["ModelSettings", ...]:
+    """What has servers of its own for a model: itself, and its canary, unless that is a revision of KServe's."""
+    return (model, canary_of(model)) if model.canary and model.kserve is None else (model,)
+
+
+def next_revision(model: "ModelSettings") -> "ModelSettings":
+    """A model as KServe's next revision of it has it: with what its canary says different."""
+    return model.model_copy(update=differences(model.canary)) if model.canary else model
+
+
 def with_canaries(settings: "PlatformSettings") -> "PlatformSettings":
     """The settings with every canary as a model beside its stable version, and as a backend without traffic yet.
 
@@ -154,19 +164,24 @@ def with_canaries(settings: "PlatformSettings") -> "PlatformSettings":
         return settings
     models: list[ModelSettings] = []
     for model in settings.models:
-        if model.canary is None:
-            models.append(model)
-        elif model.kserve is not None:
-            revision = {**differences(model.canary), "kserve": model.kserve.model_copy(update=_NO_TRAFFIC)}
-            models.append(model.model_copy(update=revision))
+        if model.canary and model.kserve:
+            quiet = model.kserve.model_copy(update=_NO_TRAFFIC)
+            models.append(next_revision(model).model_copy(update={"kserve": quiet}))
         else:
-            models += [model, canary_of(model)]
+            models += servers_beside(model)
     changes: dict[str, Any] = {"models": tuple(models)}
     if settings.gateway is not None:
-        canaries = {item.name: canary_of(item).name for item in settings.models if item.canary and not item.kserve}
-        routes = tuple(_with_backends(route, canaries) for route in settings.gateway.routes)
+        routes = routes_with_canaries(settings.gateway.routes, settings.models)
         changes["gateway"] = settings.gateway.model_copy(update={"routes": routes})
     return settings.model_copy(update=changes)
+
+
+def routes_with_canaries(
+    routes: Iterable[RouteSettings], models: Iterable["ModelSettings"]
+) -> tuple[RouteSettings, ...]:
+    """The routes with the canaries of the models among their backends."""
+    canaries = {model.name: canary_of(model).name for model in models if model.canary and model.kserve is None}
+    return tuple(_with_backends(route, canaries) for route in routes)
 
 
 # The revision is made without traffic; the rollout gives it some.

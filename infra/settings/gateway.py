@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StrictFloat, model_validator
 
 from infra.planning.routes import DEFAULT_PATHS, GATEWAY_PATHS, OWN_HEADERS, OWN_PREFIXES
+from infra.settings.gateway_access import AuthenticationSettings
 from infra.settings.gateway_limits import ClientClass, HeaderValue, Limit
 from infra.settings.values import (
     Cidr,
@@ -58,7 +59,6 @@ RoutePrefix = Annotated[
         matching(r"/[a-z0-9][a-z0-9-]{0,62}", "one segment, such as /batch; the API's own path comes after it")
     ),
 ]
-Url = Annotated[str, AfterValidator(matching(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/\S*)?", "a URL with https"))]
 Address = Annotated[
     str, AfterValidator(matching(r"[a-z0-9.-]+:[0-9]{2,5}", "host:port, such as valkey.cache.svc:6379"))
 ]
@@ -96,54 +96,6 @@ class TlsSettings(Settings):
     def _one_source(self) -> Self:
         if sum(source is not None for source in (self.issuer, self.secret, self.certificate_arn)) != 1:
             raise invalid("one of issuer, secret and certificateArn", "keep one of them")
-        return self
-
-
-class ExternalKeys(Settings):
-    """API keys in a store that the External Secrets operator reads."""
-
-    store: DnsLabel
-    """Name of the SecretStore or ClusterSecretStore."""
-    store_kind: Literal["ClusterSecretStore", "SecretStore"] = "ClusterSecretStore"
-    """Kind of the store."""
-    remote_key: Annotated[str, AfterValidator(matching(r"\S{1,512}", "the key in the store"))]
-    """Where the store has them: a JSON object of client to key."""
-
-
-class ApiKeySettings(Settings):
-    """One key a client. The Secret's keys are the clients' names, its values their API keys."""
-
-    secret: DnsLabel = "gateway-api-keys"  # noqa: S105, a Secret's name
-    """Name of the Secret in the gateway's namespace."""
-    external: ExternalKeys | None = None
-    """Where it is filled from; none means that somebody else makes the Secret."""
-
-
-class JwtSettings(Settings):
-    """Tokens of an OpenID Connect provider."""
-
-    issuer: Url
-    """`iss` of the tokens."""
-    audiences: tuple[str, ...] = Field(min_length=1)
-    """Accepted `aud`; without one a token for any other service would do."""
-    jwks_uri: Url
-    """Where the provider publishes its keys."""
-    client_claim: Annotated[str, AfterValidator(matching(r"[A-Za-z0-9_.-]{1,64}", "a claim's name"))] = "sub"
-    """Claim that names the client, for limits."""
-
-
-class AuthenticationSettings(Settings):
-    """Who may ask: holders of a key, or of a token."""
-
-    api_keys: ApiKeySettings | None = None
-    """A key in `Authorization: Bearer` or `x-api-key`."""
-    jwt: JwtSettings | None = None
-    """A token in `Authorization: Bearer`."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.api_keys is None) == (self.jwt is None):
-            raise invalid("one of apiKeys and jwt", "keep one of them, or remove authentication")
         return self
 
 

@@ -16,7 +16,7 @@ from infra.settings.cluster import ClusterSettings
 from infra.settings.reporting import WHOLE, problems_of, shown, yaml_path
 from infra.settings.schema import PlatformSettings
 from infra.settings.target import LAYERS, Layer
-from infra.settings.tokens import problems_of_tokens
+from infra.settings.tokens import GATEWAY_KEYS, TOKEN, problems_of_tokens
 from infra.settings.values import did_you_mean
 from infra.settings.yaml_source import Lines, read_yaml
 
@@ -24,7 +24,9 @@ PROJECT = "gpu-platform"
 PLATFORM_KEY = WHOLE
 ENVIRONMENT_KEY = f"{PROJECT}:environment"
 LAYERS_KEY = f"{PROJECT}:layers"
-SECRET_KEYS = (f"{PROJECT}:huggingFaceToken",)
+SECRET_KEYS = (f"{PROJECT}:{TOKEN}", f"{PROJECT}:{GATEWAY_KEYS}")
+# Of these each client has a secret of its own, or all together have one.
+_BY_CLIENT = f"{PROJECT}:{GATEWAY_KEYS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _config_of(document: object) -> Mapping[str, Any]:
             keys=("config", key),
         )
         for key in SECRET_KEYS
-        if key in config and not (isinstance(config[key], Mapping) and set(config[key]) == {"secure"})
+        if key in config and not _is_encrypted(key, config[key])
     ]
     if ENVIRONMENT_KEY in config and PLATFORM_KEY in config:
         mend = f"remove {PLATFORM_KEY}; the settings stand in the environment's own file"
@@ -192,6 +194,15 @@ def _config_of(document: object) -> Mapping[str, Any]:
     if problems:
         raise InputError(problems)
     return config
+
+
+def _is_encrypted(key: str, value: object) -> bool:
+    """Whether a value of the file is a secret, or a mapping of nothing but secrets where that may be."""
+    if not isinstance(value, Mapping) or not value:
+        return False
+    if set(value) == {"secure"} and isinstance(value["secure"], str):
+        return True
+    return key == _BY_CLIENT and all(_is_encrypted("", item) for item in value.values())
 
 
 def _whole(settings: PlatformSettings) -> Draft:

@@ -4,6 +4,10 @@ from typing import Literal
 
 from infra.settings.values import Flag, Settings
 
+# The group's pods are <name>-group-<replica>-<index>; the label with their revision is <name>-group-<replica>- and ten
+# characters, and a label has 63: 43 remain for up to a hundred replicas.
+LONGEST_NAME = 43
+
 
 class GroupSettings(Settings):
     """Choices of a server with `nodes` above 1. Each pod of the group has one node's part of the GPUs."""

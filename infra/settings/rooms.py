@@ -1,16 +1,67 @@
 """Pools and models of the settings as the headroom planner sees them: what may start, and what asks for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from infra.catalog.instances import GpuInstanceType
 from infra.planning.headroom import Machine, Room, Servers
 from infra.planning.host_share import for_servers
 from infra.planning.kserve import default_surge, default_unavailable
+from infra.settings.canary import next_revision, servers_beside
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
 from infra.settings.server_requests import in_memory_gib
 from infra.settings.slices import devices_of, mig_of, share_of
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What has servers of its own: a model, those of a model that only read prompts, or a canary as the model that it
+    becomes.
+
+    Attributes:
+        stable: path of the model in the settings, the stable one where this is a canary.
+        path: where the settings have this form.
+    """
+
+    stable: str
+    path: str
+    model: ModelSettings
+    servers: Servers
+
+    @property
+    def is_canary(self) -> bool:
+        """Whether it is the canary."""
+        return self.path.endswith(".canary")
+
+    @property
+    def is_prefill(self) -> bool:
+        """Whether its servers only read prompts."""
+        return self.path.endswith(".prefill")
+
+
+def forms_of(
+    models: Iterable[tuple[int, ModelSettings]],
+    pools_of: Callable[[ModelSettings], Sequence[NodePoolSettings]],
+    own: Sequence[MigLayoutSettings],
+) -> list[Form]:
+    """The models, each followed by its prefill servers and its canary; those of which not all is known are left out."""
+    return [
+        Form(f"models[{index}]", f"models[{index}]{below}", form, servers)
+        for index, model in models
+        for below, form in with_own_servers(model)
+        if (servers := servers_of(form, pools_of(form), own))
+    ]
+
+
+def with_own_servers(model: ModelSettings) -> Iterator[tuple[str, ModelSettings]]:
+    """What has servers of its own for a model, each as a model, and where it stands below it in the settings."""
+    yield "", model
+    prefill = prefill_servers(model)
+    if prefill:
+        yield ".kserve.prefill", prefill
+    yield from ((".canary", canary) for canary in servers_beside(model)[1:])
 
 
 def rooms_of(pools: Iterable[NodePoolSettings], own: Sequence[MigLayoutSettings]) -> list[Room]:
@@ -56,8 +107,8 @@ def surge_of(model: ModelSettings) -> int:
     """Servers beyond its replicas while a version is exchanged by a surge. KServe decides in two of its three forms."""
     kserve = model.kserve
     if kserve and kserve.mode == "Knative":
-        # A new revision comes with all of its own at once.
-        return max(model.replicas, kserve.min_replicas or 0)
+        # A new revision comes with all of its own at once; a canary is the next one.
+        return max(next_revision(model).replicas, kserve.min_replicas or 0)
     if kserve and kserve.kind == "LLMInferenceService":
         return default_surge(model.replicas)
     return model.exchanged_at_once

@@ -15,7 +15,8 @@ class Spread(Settings):
     another one bought, and a lost node may take two servers with it."""
     zones: Literal["required", "preferred"] = "preferred"
     """Whether servers must be spread evenly over the zones of their pools. Default: preferred, because GPUs are often
-    to be had in one zone only; with required a server stays pending rather than stand in the wrong one."""
+    to be had in one zone only; with required a server stays pending rather than stand in the wrong one. A server over
+    several nodes is a group: all of it stands in one zone, and the groups are spread."""
 
 
 class CompileCache(Settings):

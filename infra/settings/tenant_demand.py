@@ -9,12 +9,11 @@ from decimal import Decimal
 from infra.planning.host_share import cache_gib
 from infra.planning.quota import Ask
 from infra.planning.weights import claim_gib
-from infra.settings.canary import canary_of
 from infra.settings.gateway import EndpointPickerSettings
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
-from infra.settings.rooms import prefill_servers, surge_of
+from infra.settings.rooms import surge_of, with_own_servers
 from infra.settings.server_requests import host_request
 from infra.settings.slices import mig_of, share_of
 from infra.settings.storage import (
@@ -31,18 +30,23 @@ _GIB = 2**30
 _DOWNLOAD = {"cpu": Decimal(2), "memory": Decimal(_GIB)}
 _COPY_CPU = 2
 
+# The Jobs of a canary: components/serving/canary. Checks of the answers run one after the other.
+_ROLLOUT = {"cpu": Decimal("0.05"), "memory": Decimal(64 * 2**20)}
+_CHECK = {"cpu": Decimal("0.5"), "memory": Decimal(_GIB)}
+
 PoolsOf = Callable[[ModelSettings], Sequence[NodePoolSettings]]
 
 
 def asks_of(
     models: Iterable[ModelSettings], pools_of: PoolsOf, own: Sequence[MigLayoutSettings], storage: StorageSettings
 ) -> list[Ask]:
-    """What these models ask for; one whose pools are not all known and valid is left out, which is said elsewhere."""
+    """What these models and their canaries ask for; one whose pools are not all known and valid is left out, which is
+    said elsewhere."""
     models = list(models)
-    forms = [form for model in models for form in _forms(model)]
+    forms = [form for model in models for _, form in with_own_servers(model)]
     known = [model for model in forms if _is_known(model, pools_of(model), own)]
     servers = [ask_of(model, pools_of(model), own, storage) for model in known]
-    return [*servers, *_pickers_of_kserve(models), *_downloads(known, storage)]
+    return [*servers, *_pickers_of_kserve(models), *_downloads(known, storage), *_rollouts(models)]
 
 
 def ask_of(
@@ -91,16 +95,6 @@ def pods_at_most(model: ModelSettings) -> int:
     return model.nodes * (model.replicas + (surge_of(model) if surges else 0))
 
 
-def _forms(model: ModelSettings) -> Iterator[ModelSettings]:
-    """The model, its prefill servers, and a canary beside it: what has pods of its own."""
-    yield model
-    prefill = prefill_servers(model)
-    if prefill:
-        yield prefill
-    if model.canary and model.kserve is None:
-        yield canary_of(model)
-
-
 def downloads_itself(model: ModelSettings, storage: StorageSettings) -> bool:
     """Whether its engine, or a container before it, fetches weights from outside the cluster when it starts."""
     store = storage.weights_store(model.weights)
@@ -126,6 +120,16 @@ def _downloads(models: Iterable[ModelSettings], storage: StorageSettings) -> Ite
         if (store := fetching_store(model, storage))
     }
     yield from (Ask(f"the download of {model.name}", 1, _DOWNLOAD) for model in jobs.values())
+
+
+def _rollouts(models: Iterable[ModelSettings]) -> Iterator[Ask]:
+    """Jobs that move the traffic to canaries, and look at their answers. What changes routes is in the gateway's
+    namespace; only that of a revision of KServe's is beside the servers."""
+    for model in models:
+        if model.canary and model.kserve:
+            yield Ask(f"the rollout of {model.name}'s canary", 1, _ROLLOUT)
+        if model.canary and model.canary.quality_check and model.canary.quality_check.image:
+            yield Ask(f"the quality check of {model.name}'s canary", 1, _CHECK)
 
 
 def _is_known(model: ModelSettings, pools: Sequence[NodePoolSettings], own: Sequence[MigLayoutSettings]) -> bool:

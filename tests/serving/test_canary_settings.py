@@ -1,5 +1,6 @@
 """A canary in the settings: what is refused, and what becomes of it as a model of its own."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of
 from hypothesis import strategies as st
 
+from cli.headroom_view import rollouts_of
 from infra.errors import InputError
 from infra.planning.canary import faults_of_steps, nearest_steps
 from infra.settings import PlatformSettings, parse_settings
@@ -127,6 +129,7 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
         (example(canary={"maxModelLen": 65536}), "models[0].canary.maxModelLen", "write 40960 or less"),
         (example(canary={"qualityCheck": {}}), "models[0].canary.qualityCheck", "one of image and url"),
         (example({"name": "q" * 34}), "models[0].name", "at most 33"),
+        (example({"name": "q" * 32, "nodes": 2, "pipelineParallel": 2}), "models[0].name", "at most 31"),
         (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "[60, 100] | "),
         (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "at most 50"),
         (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "write [50, 60, 100]"),
@@ -143,3 +146,55 @@ def test_what_cannot_be_judged_or_split_is_refused(raw: dict[str, Any], path: st
 @given(st.lists(st.integers(-200, 200), max_size=8))
 def test_the_steps_that_are_proposed_work(steps: list[int]) -> None:
     assert faults_of_steps(nearest_steps(steps)) == ""
+
+
+def canary_name() -> str:
+    return canary_of(settings().models[0]).name
+
+
+def with_limits(gpus: int, nodes: int, model: dict[str, Any] | None = None, **canary: Any) -> dict[str, Any]:
+    raw = example(model, canary)
+    raw["nodePools"][0]["limits"] = {"gpus": gpus, "nodes": nodes}
+    return raw
+
+
+def test_a_canary_without_room_is_refused_with_the_numbers_and_the_limits_that_hold_it() -> None:
+    found = problems(with_limits(3, 3))["models[0].canary"]
+
+    assert found.startswith("2 of 1 nvidia.com/gpu, beside what shares its pools")
+    assert f"models/qwen3-8b 2 x 1, models/{canary_name()} 2 x 1" in found
+    assert "inference-l40s (at most 3 GPUs on 3 nodes)" in found
+    limits = re.search(r"write limits: \{gpus: (\d+), nodes: (\d+)\} for pool inference-l40s", found)
+    assert limits
+    parse_settings(with_limits(int(limits[1]), int(limits[2])))
+    assert list(problems(with_limits(int(limits[1]) - 1, int(limits[2]) - 1)))
+
+
+def test_a_rollout_that_only_the_canary_leaves_no_room_for_is_refused() -> None:
+    assert problems(with_limits(4, 4)).keys() == {"models[0].rollout"}
+    assert f"models/{canary_name()} 2 x 1" in problems(with_limits(4, 4))["models[0].rollout"]
+    parse_settings(with_limits(4, 4, {"rollout": {"strategy": "replace"}}))
+    raw = with_limits(4, 4)
+    del raw["models"][0]["canary"]
+    parse_settings(raw)
+
+
+def test_what_does_not_fit_without_the_canary_is_said_of_the_model_alone() -> None:
+    assert problems(with_limits(1, 1)).keys() == {"models[0].replicas"}
+
+
+def test_a_revision_of_knative_needs_as_much_room_as_the_canary_says() -> None:
+    def raw(gpus: int) -> dict[str, Any]:
+        changed = with_limits(gpus, gpus, {"kserve": {"mode": "Knative"}}, replicas=4, qualityCheck=None)
+        del changed["gateway"]
+        return changed
+
+    assert "surge: 4 more of 1 nvidia.com/gpu" in problems(raw(5))["models[0].rollout"]
+    parse_settings(raw(6))
+
+
+def test_a_preview_shows_the_rollout_of_the_canary_too() -> None:
+    stable, canary = rollouts_of(settings())
+
+    assert (stable.model, canary.model) == ("models/qwen3-8b", f"models/{canary_name()}")
+    assert (stable.room.taken, stable.room.most, stable.room.fits) == (4, 8, True)

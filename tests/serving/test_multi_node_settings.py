@@ -52,12 +52,36 @@ def another_placement_group(changed: Change) -> None:
     model(changed)["nodePools"] = ["inference-h100", "other"]
 
 
+def a_canary_of_a_group(changed: Change, replicas: int = 1) -> None:
+    """Two nodes more beside the two that there are, of four; and two for a surge."""
+    model(changed, 2).update(canary={"maxModelLen": 8192, "replicas": replicas}, rollout={"strategy": "replace"})
+    changed["gateway"] = {"routes": [{"name": "a", "match": {"model": "a"}, "backends": [{"model": "qwen3-14b"}]}]}
+    changed["tenants"][1]["quota"]["gpus"] = 12
+
+
+def a_canary_that_surges(changed: Change) -> None:
+    a_canary_of_a_group(changed)
+    del model(changed, 2)["rollout"]
+
+
 CASES: dict[str, tuple[Edit, str, str, str]] = {
     "no way to cut it over nodes": (
         lambda raw: model(raw).update(pipelineParallel=1),
         "models[0].nodes",
         "1 part of tensorParallel 8",
         "write pipelineParallel: 2",
+    ),
+    "a canary that no group's nodes are left for": (
+        lambda raw: a_canary_of_a_group(raw, 2),
+        "models[2].canary",
+        "2 x 2 nodes of 1 GPUs, 4 in all",
+        "raise the limits by 4 GPUs and 4 nodes, or remove the canary",
+    ),
+    "a surge that the canary leaves no room for": (
+        a_canary_that_surges,
+        "models[2].rollout",
+        "2 in all; on the same pools models/qwen3-14b-canary 2 x 1",
+        "raise the limits by 2 GPUs and 2 nodes",
     ),
     "half a node": (
         lambda raw: model(raw).update(tensorParallel=4),
@@ -132,6 +156,10 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
         "name one of them",
     ),
 }
+
+
+def test_a_canary_that_has_its_nodes_is_accepted() -> None:
+    assert problems(a_canary_of_a_group) == []
 
 
 def test_the_example_has_no_finding() -> None:

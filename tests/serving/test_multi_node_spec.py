@@ -155,8 +155,22 @@ def test_a_group_is_kept_in_one_zone_where_there_are_several() -> None:
         assert term["topologyKey"] == "topology.kubernetes.io/zone"
         assert term["matchLabelKeys"] == ["leaderworkerset.sigs.k8s.io/group-key"]
         assert term["labelSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
-        assert "topologySpreadConstraints" not in template["spec"]
     assert "podAffinity" not in templates()[0]["spec"]["affinity"]
+
+
+@pytest.mark.parametrize(("zones", "unsatisfied"), [("required", "DoNotSchedule"), ("preferred", "ScheduleAnyway")])
+def test_groups_are_spread_over_zones_by_their_leaders(zones: str, unsatisfied: str) -> None:
+    pod = {**arguments()["pod"], "place": {"zones_apart": zones}}
+    leader, follower = templates(several_zones=True, pod=pod)
+
+    (constraint,) = leader["spec"]["topologySpreadConstraints"]
+    assert (constraint["topologyKey"], constraint["whenUnsatisfiable"]) == ("topology.kubernetes.io/zone", unsatisfied)
+    chosen = constraint["labelSelector"]["matchLabels"].items()
+    assert chosen <= leader["metadata"]["labels"].items()
+    assert not chosen <= follower["metadata"]["labels"].items()
+    assert "topologySpreadConstraints" not in follower["spec"]
+    for template in templates(pod=pod):  # in one zone there is nothing to spread
+        assert "topologySpreadConstraints" not in template["spec"]
 
 
 def test_budget_and_policy_cover_all_pods_of_all_groups() -> None:

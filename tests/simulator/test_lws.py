@@ -50,7 +50,7 @@ def groups(**pod: Any) -> Json:
             "memory_gib": 200,
             "cache_gib": 50,
             "shared_memory_gib": 8,
-            "place": {"nodes_apart": "required"},
+            "place": {"nodes_apart": "required", "zones_apart": "required"},
             **pod,
         },
         "fabric": {"transport": "tcp", "instance_type": "g6e.12xlarge"},
@@ -112,9 +112,26 @@ def test_groups_of_a_leader_and_a_follower_run_on_nodes_of_the_pool(client: Clie
     used = {name: pod["spec"]["nodeName"] for name, pod in found.items()}
     assert len(set(used.values())) == 4
     assert {nodes[node]["karpenter.sh/nodepool"] for node in used.values()} == {"gpu"}
-    for group in ("0", "1"):
-        zones = {nodes[used[name]]["topology.kubernetes.io/zone"] for name in used if name.split("-")[2] == group}
-        assert len(zones) == 1
+    zones = {name: nodes[node]["topology.kubernetes.io/zone"] for name, node in used.items()}
+    # Each group in one zone, and the groups in several.
+    assert zones["qwen-group-0"] == zones["qwen-group-0-1"]
+    assert zones["qwen-group-1"] == zones["qwen-group-1-1"]
+    assert zones["qwen-group-0"] != zones["qwen-group-1"]
+
+
+def test_groups_are_spread_over_zones_by_their_leaders_of_one_version(client: Client) -> None:
+    """As the API server has it: it merges the labels that the set's own webhook and controller have given."""
+    found = pods(client)
+    for leader in ("qwen-group-0", "qwen-group-1"):
+        (constraint,) = found[leader]["spec"]["topologySpreadConstraints"]
+        assert (constraint["maxSkew"], constraint["whenUnsatisfiable"]) == (1, "DoNotSchedule")
+        wanted = dict(constraint["labelSelector"].get("matchLabels") or {})
+        for item in constraint["labelSelector"].get("matchExpressions") or ():
+            (wanted[item["key"]],) = item["values"]
+        assert "leaderworkerset.sigs.k8s.io/template-revision-hash" in wanted
+        counted = [name for name, pod in found.items() if wanted.items() <= pod["metadata"]["labels"].items()]
+        assert sorted(counted) == ["qwen-group-0", "qwen-group-1"]
+    assert "topologySpreadConstraints" not in found["qwen-group-0-1"]["spec"]
 
 
 def test_each_pod_is_told_its_place(client: Client) -> None:
@@ -175,8 +192,16 @@ def test_one_group_at_a_time_may_be_evicted(environment: Throwaway, client: Clie
         metadata = {"name": name, "namespace": NAMESPACE}
         client.create(f"{PODS}/{name}/eviction", {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata})
 
+    def evicted(name: str) -> bool:
+        try:
+            evict(name)
+        except ApiError as error:  # the budget's status may still be of the last test
+            assert error.status == 429
+            return False
+        return True
+
     environment.stop("kwok")  # nobody ends pods or starts new ones
-    evict("qwen-group-0-1")
+    assert eventually(lambda: evicted("qwen-group-0-1"))
     assert eventually(lambda: "deletionTimestamp" in pods(client)["qwen-group-0"]["metadata"])
     for name in ("qwen-group-1", "qwen-group-1-1"):
         with pytest.raises(ApiError) as refused:

@@ -60,6 +60,14 @@ def quota(index: int, **values: Any) -> Edit:
     return lambda settings: settings["tenants"][index]["quota"].update(values)
 
 
+def with_canary(settings: dict[str, Any]) -> None:
+    """A canary of the first model, whose answers a container looks at."""
+    check = {"image": "registry.example.com/evaluation/answers:1.4.0"}
+    settings["models"][0]["canary"] = {"maxModelLen": 4096, "qualityCheck": check}
+    route = {"name": "llama", "match": {"model": "llama-8b"}, "backends": [{"model": "llama-8b"}]}
+    settings["gateway"] = {"routes": [route]}
+
+
 @cache
 def plan() -> Plan:
     return evaluate(load_stack_file(EXAMPLE), "stand-in")

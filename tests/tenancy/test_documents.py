@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 MISTAKES = ROOT / "docs" / "common-mistakes.md"
 MIGRATION = ROOT / "docs" / "helm-values-migration.md"
 TENANCY = ROOT / "docs" / "tenancy.md"
+MULTI_NODE = ROOT / "docs" / "multi-node.md"
 
 # Samples that are not about serving: nodes, queues, training, exporters, networking.
 OTHERS = {"S0c", "S0f", "S2a", "S2b", "S2i", "S2j", "S2l", "S4a", "S4b", "S4c"}
@@ -57,7 +58,7 @@ def rows(path: Path) -> Iterator[list[str]]:
             yield [cell.strip() for cell in line.strip().strip("|").split(" | ")]
 
 
-@pytest.mark.parametrize("path", [MISTAKES, MIGRATION, TENANCY], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [MISTAKES, MIGRATION, TENANCY, MULTI_NODE], ids=lambda path: path.stem)
 def test_every_setting_that_is_named_is_in_the_schema(path: Path) -> None:
     named = settings_named(path)
 
@@ -71,7 +72,7 @@ def test_a_setting_that_does_not_exist_is_noticed() -> None:
     assert not is_setting("models[].autoscaling")
 
 
-@pytest.mark.parametrize("path", [MISTAKES, MIGRATION, TENANCY], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [MISTAKES, MIGRATION, TENANCY, MULTI_NODE], ids=lambda path: path.stem)
 def test_every_file_that_is_named_is_there(path: Path) -> None:
     # Files of charts are not ours.
     named = [text for text in codes(path) if PLACE.fullmatch(text) and not text.startswith("examples/online_serving")]

@@ -1,6 +1,7 @@
 """What the example of two tenants creates: its objects, their order, and the numbers that checks reckon with."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +10,16 @@ import pytest
 
 from components.tenancy.tenancy import _as_before
 from infra.conventions import GPU_RESOURCE
+from infra.plan import Manifest, kubernetes_manifests
 from infra.planning.destroy import DestroyGraph, violations
 from infra.planning.placement.pods import pod_demands
 from infra.planning.quota import CLAIMED_KEY, Ask, shortfalls_of_plan
+from infra.settings import StackFile
 from infra.settings.storage import StorageSettings
 from infra.settings.tenant_demand import asks_of
 from stacks.evaluation import evaluate
 from tests.identity.least_privilege import faults, iam_documents
-from tests.tenancy.examples import example, manifests, objects, plan
+from tests.tenancy.examples import CHAT, example, manifests, objects, plan, quota, with_canary
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 
@@ -66,28 +69,55 @@ def test_a_quota_too_small_for_the_plan_is_told() -> None:
 
 @pytest.mark.parametrize("namespace", ["chat", "research"])
 def test_settings_reckon_with_what_is_rendered(namespace: str) -> None:
-    settings = example().settings
-    models = [model for model in settings.models if model.namespace == namespace]
+    assert reckoned(example(), namespace) == rendered(manifests(), namespace)
+    assert StorageSettings() != example().settings.storage
+
+
+def test_settings_reckon_with_a_canary_as_it_is_rendered() -> None:
+    stack = example(quota(CHAT, gpus=8, memoryGib=420), with_canary)
+    objects = kubernetes_manifests(evaluate(stack, "stand-in"))
+    checks = [item for item in objects if item.kind == "Job" and "-check-" in item.name]
+    # The script lets one of the checks go at a time.
+    running = [item for item in objects if item not in checks] + [awake(checks[0])]
+
+    assert len(checks) == 4
+    assert reckoned(stack, "chat") == rendered(running, "chat")
+
+
+def awake(job: Manifest) -> Manifest:
+    return replace(job, body={**job.body, "spec": {**job.body["spec"], "suspend": False}})
+
+
+def reckoned(stack: StackFile, namespace: str) -> dict[str, Any]:
+    settings = stack.settings
     pools = {pool.name: pool for pool in settings.node_pools}
-    reckoned = asks_of(
-        models, lambda model: [pools[name] for name in model.node_pools], settings.mig_layouts, settings.storage
+    return total(
+        asks_of(
+            [model for model in settings.models if model.namespace == namespace],
+            lambda model: [pools[name] for name in model.node_pools],
+            settings.mig_layouts,
+            settings.storage,
+        )
     )
-    surges = {model.name: 1 for model in models}
-    rendered = [
-        Ask(demand.owner, demand.count + surges.get(demand.owner.rpartition("/")[2], 0), demand.requests)
-        for demand in pod_demands(manifests())
-        if demand.namespace == namespace
-    ]
 
-    def total(asks: list[Ask]) -> dict[str, Any]:
-        counted: Counter[str] = Counter()
-        for ask in asks:
-            amounts = ask.amounts()
-            counted.update({key: value for key, value in amounts.items() if key != "requests.pods"})
-        return {key: value for key, value in counted.items() if value}
 
-    assert total(reckoned) == total(rendered)
-    assert StorageSettings() != settings.storage
+def rendered(manifests: Sequence[Manifest], namespace: str) -> dict[str, Any]:
+    """What the pods of a namespace ask for, with one more of each Deployment while a new version comes."""
+    return total(
+        [
+            Ask(demand.owner, demand.count + demand.owner.startswith("Deployment "), demand.requests)
+            for demand in pod_demands(manifests)
+            if demand.namespace == namespace
+        ]
+    )
+
+
+def total(asks: list[Ask]) -> dict[str, Any]:
+    counted: Counter[str] = Counter()
+    for ask in asks:
+        amounts = ask.amounts()
+        counted.update({key: value for key, value in amounts.items() if key != "requests.pods"})
+    return {key: value for key, value in counted.items() if value}
 
 
 def test_a_rights_document_reads_the_tenants_secrets_and_no_others() -> None:

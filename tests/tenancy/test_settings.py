@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.tenancy.examples import CHAT, RESEARCH, Edit, problems, quota, tenant
+from tests.tenancy.examples import CHAT, RESEARCH, Edit, problems, quota, tenant, with_canary
 
 
 def one(*edits: Edit) -> tuple[str, str, str, str]:
@@ -25,6 +25,28 @@ def test_a_quota_below_what_models_ask_during_a_rollout_is_refused_with_the_sum(
     # Two servers and one, and one more of each while a new version comes.
     assert accepted == "at least 5: llama-8b 3 x 1, qwen3-14b 2 x 1"
     assert mend.startswith("write gpus: 5")
+
+
+ENOUGH = {"gpus": 8, "cpu": 64, "memoryGib": 411, "pods": 11}
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "found", "accepted"),
+    [
+        ({"gpus": 7}, "gpus", "7", "at least 8: llama-8b 3 x 1, llama-8b-canary 3 x 1, qwen3-14b 2 x 1"),
+        ({"pods": 10}, "pods", "10", "the rollout of llama-8b's canary 1, the quality check of llama-8b's canary 1"),
+        ({"memoryGib": 410}, "memoryGib", "410 GiB", "the rollout of llama-8b's canary 1 x 0.0625 GiB"),
+    ],
+)
+def test_a_canary_counts_with_its_servers_and_its_jobs(
+    given: dict[str, int], path: str, found: str, accepted: str
+) -> None:
+    where, what, least, mend = one(quota(CHAT, **ENOUGH | given), with_canary)
+
+    assert (where, what) == (f"tenants[0].quota.{path}", found)
+    assert accepted in least
+    assert mend.startswith(f"write {path}: {ENOUGH[path]},")
+    assert problems(quota(CHAT, **ENOUGH), with_canary) == []
 
 
 def test_a_rollout_without_surge_needs_no_more_than_the_servers() -> None:

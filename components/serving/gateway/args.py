@@ -2,6 +2,8 @@
 
 from typing import NotRequired, TypedDict
 
+import pulumi
+
 
 class CertificateIssuerArgs(TypedDict):
     """An issuer of cert-manager."""
@@ -53,7 +55,9 @@ class AuthenticationArgs(TypedDict):
     api_key_secret: NotRequired[str]
     """Secret with a key for each client."""
     external_keys: NotRequired[ExternalKeysArgs]
-    """What fills that Secret. Default: somebody else."""
+    """What fills that Secret from a store. Default: somebody else."""
+    api_keys: NotRequired[pulumi.Input[str]]
+    """What is in that Secret: a JSON object of client to key. Default: it is somebody else's."""
     jwt: NotRequired[JwtArgs]
     """Tokens."""
 

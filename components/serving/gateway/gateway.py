@@ -2,7 +2,7 @@
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.core.v1 import Service
+from pulumi_kubernetes.core.v1 import Secret, Service
 
 from components.serving.gateway.args import AuthenticationArgs, GatewayRouteArgs, InferenceGatewayArgs
 from components.serving.gateway.gateway_spec import (
@@ -31,6 +31,7 @@ from components.serving.gateway.routes_spec import (
 )
 from components.serving.gateway.values import CONTROLLER
 from components.specs import Spec
+from infra.planning.api_keys import keys_by_client
 from infra.planning.routes import REFUSED_ROUTE, backend_name, counters
 
 _GATEWAY, _ENVOY, _AI = (
@@ -99,6 +100,11 @@ class InferenceGateway(pulumi.ComponentResource):
             secret = who["api_key_secret"]
             spec = external_keys_spec(secret, who["external_keys"])
             made.append(self._object("api-keys", "ExternalSecret", secret, spec))
+        if "api_keys" in who:
+            keys = pulumi.Output.secret(who["api_keys"]).apply(keys_by_client)
+            metadata = self._metadata(who["api_key_secret"], self._args["namespace"])
+            inside = pulumi.ResourceOptions(parent=self)
+            made.append(Secret(f"{self._name}-api-keys", metadata=metadata, string_data=keys, opts=inside))
         policy = security_policy_spec(self._name, who)
         asking: list[pulumi.Resource] = [
             self._object("authentication", "SecurityPolicy", self._name, policy, needs=made)

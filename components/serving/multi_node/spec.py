@@ -20,12 +20,13 @@ from components.serving.pod_parts import (
     object_labels,
     one_at_a_time,
     pod_spec,
+    selector_labels,
     shared_memory_gib,
 )
-from components.serving.server_place import ZONE, nodes_apart
+from components.serving.server_place import ZONE, nodes_apart, zone_constraints
 from components.serving.serving_args import ServingPodArgs
 from components.specs import Spec
-from infra.conventions import GROUP_KEY_LABEL, GROUP_LABEL
+from infra.conventions import GROUP_KEY_LABEL, GROUP_LABEL, GROUP_VERSION_LABEL
 from infra.planning.fabric import nccl_environment
 from infra.planning.group_size import GroupDrain
 from infra.planning.startup import NODE_LAUNCH_SECONDS, StartupBudget
@@ -133,6 +134,10 @@ def _pod(name: str, args: "MultiNodeModelServerArgs", role: str) -> Spec:
     elif _has_copies(args):
         _as_leader_of_copies(spec, container, args)
     del spec["topologySpreadConstraints"]  # over zones: it would pull the pods of a group apart
+    if role == LEADER and args.get("several_zones", False):
+        # Groups apart: each is where its leader is.
+        place = args["pod"].get("place", {})
+        spec["topologySpreadConstraints"] = zone_constraints(selector_labels(name), place, GROUP_VERSION_LABEL)
     spec["affinity"] = _affinity(name, args)
     return _with_fabric(spec, args)
 

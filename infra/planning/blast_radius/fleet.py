@@ -4,6 +4,7 @@ Nodes are those of `infra.planning.placement` for the replicas written in the pl
 that no plan holds, are not among them.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -51,9 +52,10 @@ class Fleet:
     by_owner: Mapping[str, Workload] = field(default_factory=dict)
 
     def room_for(self, more: Workload, count: int) -> bool:
-        """Whether `count` more pods of a workload find a node within the limits of the pools."""
+        """Whether `count` more servers of a workload find nodes within the limits of the pools."""
         pools = list(self.pools.values())
-        extra = [replace(item, count=count) for item in self.demands if item.owner == more.owner]
+        own = [item for item in self.demands if item.owner == more.owner]
+        extra = [replace(item, count=math.ceil(count * item.count / more.replicas)) for item in own]
         missing = [
             sum(item.count for item in pack(demands, pools).unplaced)
             for demands in ([*self.demands], [*self.demands, *extra])
@@ -70,13 +72,13 @@ def fleet(plan: Plan) -> Fleet:
     for urn, manifest in manifests.items():
         try:
             asked = pod_demands([manifest])
-            made = [workload(urn, manifest, demand, list(manifests.values())) for demand in asked]
+            made = workload(urn, manifest, asked, list(manifests.values()))
         except _UNREADABLE:
             notes.append(f"{manifest.kind} {manifest.name}: its pods cannot be counted")
             continue
         demands += asked
-        for work in filter(None, made):
-            workloads[urn] = work
+        if made:
+            workloads[urn] = made
     pools = [*_node_groups(plan, notes), *_readable_pools(list(manifests.values()), notes)]
     packing = pack(demands, pools)
     notes += [

@@ -236,7 +236,13 @@ KUBERNETES_RULES: Table = {
         Rule(at("spec"), Effect.UPDATE, "endpoints follow in seconds; pods stay", PROVIDER),
     ),
     "kubernetes:core/v1:Secret": object_rules(
-        Rule(at("type", "stringData", "data"), Effect.REPLACE, _IMMUTABLE, PROVIDER),
+        Rule(
+            at("type", "stringData", "data"),
+            Effect.REPLACE,
+            _IMMUTABLE,
+            PROVIDER,
+            "give the new value a name of its own: it is there before its readers change, and the old one goes after",
+        ),
         Rule(at("immutable"), Effect.UPDATE, "only later changes are refused", PROVIDER),
     ),
     "kubernetes:core/v1:ConfigMap": object_rules(

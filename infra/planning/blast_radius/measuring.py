@@ -23,20 +23,20 @@ _DEFAULT_BUDGETS = ({"nodes": "10%"},)
 
 
 def rollout(workload: Workload, fleet: Fleet) -> Measure:
-    """A Deployment or StatefulSet exchanges its pods by its strategy."""
+    """A workload exchanges its servers by its strategy."""
     at_once = max(1, workload.surge + workload.unavailable)
     waves = math.ceil(workload.replicas / at_once)
     one = Range(workload.start.low, (NODE_LAUNCH + IMAGE_PULL + workload.start).high)
-    notes = []
+    notes, spare = [], math.ceil(workload.surge * workload.gpus)
     if workload.surge and workload.gpus and not fleet.room_for(workload, workload.surge):
         notes.append(
-            f"the pools have no room for {workload.surge * workload.gpus} spare GPUs of {workload.name}: the rollout"
-            " waits with the old pods, and fails at its deadline"
+            f"the pools have no room for {spare} spare GPUs of {workload.name}: the rollout waits with the old pods,"
+            " and fails at its deadline"
         )
     return Measure(
         restarted={workload.owner: workload.replicas},
         out_at_once=min(workload.replicas, workload.unavailable),
-        spare_gpus=workload.surge * workload.gpus,
+        spare_gpus=spare,
         gpu_hours=one.times(workload.replicas * workload.gpus / _HOUR),
         seconds=(one + workload.stop).times(waves),
         notes=tuple(notes),
@@ -67,12 +67,17 @@ def drain(nodes: Sequence[PlannedNode], fleet: Fleet, at_once: int, skipped: Ite
     moving = [
         [fleet.by_owner[name] for name in node.pods if name in fleet.by_owner and name not in left] for node in nodes
     ]
-    pods = [item for items in moving for item in items]
+    # A group of which several pods move starts anew as one; of all others each pod is a server.
+    counts = Counter(item.owner for items in moving for item in items)
+    restarted = {owner: min(count, fleet.by_owner[owner].replicas) for owner, count in counts.items()}
+    servers = [fleet.by_owner[owner] for owner, count in restarted.items() for _ in range(count)]
     gpus = sum(node.offer.shape.gpus for node in nodes)
-    loading = sum(((IMAGE_PULL + item.start).times(item.gpus) for item in pods), NOTHING)
-    slowest = max((IMAGE_PULL + item.start + item.stop for item in pods), key=lambda item: item.high, default=NOTHING)
+    loading = sum(((IMAGE_PULL + item.start).times(item.gpus) for item in servers), NOTHING)
+    slowest = max(
+        (IMAGE_PULL + item.start + item.stop for item in servers), key=lambda item: item.high, default=NOTHING
+    )
     return Measure(
-        restarted=dict(Counter(item.owner for item in pods)),
+        restarted=restarted,
         out_at_once=_out(moving, at_once),
         nodes=len(nodes),
         gpus=gpus,

@@ -1,7 +1,10 @@
-"""One workload as a rollout sees it: how many pods, how many GPUs each, how long one starts and stops."""
+"""One workload as a rollout sees it: how many servers, how many GPUs each, how long one starts and stops.
+
+A server is a pod; of a LeaderWorkerSet it is a group of pods, which goes and comes whole.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,23 +24,31 @@ Json = Mapping[str, Any]
 _PROBE_PERIOD = 10
 
 
+# KServe writes the mode of an InferenceService into this annotation; without it we have written none.
+_MODE = "serving.kserve.io/deploymentMode"
+
+# What Kubernetes takes where a Deployment says nothing of it (Kubernetes documentation, Deployments).
+_QUARTER = {"maxSurge": "25%", "maxUnavailable": "25%"}
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Pods of one object.
+    """Servers of one object.
 
     Attributes:
         owner: as a person names it: `Deployment models/qwen3-8b`.
-        gpus: GPUs of one pod; MIG slices are not whole GPUs and do not count.
+        replicas: servers; groups of a LeaderWorkerSet.
+        gpus: GPUs of one server, on average where prefill has others; MIG slices are not whole GPUs and do not count.
         start: seconds from container start to ready.
         stop: seconds from eviction to gone.
-        surge, unavailable: pods beyond and below the replicas during a rollout, as numbers.
-        evictable: pods that its PodDisruptionBudget lets go at once; all of them where it has none.
+        surge, unavailable: servers beyond and below the replicas during a rollout, as numbers.
+        evictable: servers that its PodDisruptionBudget lets go at once; all of them where it has none.
     """
 
     urn: str
     owner: str
     replicas: int
-    gpus: int
+    gpus: float
     start: Range
     stop: Range
     surge: int
@@ -50,41 +61,96 @@ class Workload:
         return self.owner.partition(" ")[2]
 
 
-def workload(urn: str, manifest: Manifest, demand: PodDemand, others: Sequence[Manifest]) -> Workload | None:
+def workload(urn: str, manifest: Manifest, demands: Sequence[PodDemand], others: Sequence[Manifest]) -> Workload | None:
     """The workload of a manifest with pods that run all the time; None for jobs and DaemonSets.
 
     Args:
+        demands: its pods; a leader's before those of its followers.
         others: manifests among which its PodDisruptionBudget is looked for.
     """
-    if manifest.kind not in ("Deployment", "StatefulSet", "ReplicaSet", "Pod"):
+    templates = _TEMPLATES.get(manifest.kind)
+    if templates is None or not demands:
         return None
-    spec = manifest.body["spec"]
-    pod = spec["template"]["spec"] if "template" in spec else spec
-    surge, unavailable = _strategy(manifest, demand.count)
+    pods = templates(manifest)
+    replicas = demands[0].count if manifest.kind == "LeaderWorkerSet" else sum(item.count for item in demands)
+    gpus = sum(item.count * int(item.requests.get(GPU_RESOURCE, 0)) for item in demands)
+    surge, unavailable = _strategy(manifest, [item.count for item in demands])
     return Workload(
         urn=urn,
-        owner=demand.owner,
-        replicas=demand.count,
-        gpus=int(demand.requests.get(GPU_RESOURCE, 0)),
-        start=_start(pod),
-        stop=_stop(pod),
+        owner=demands[0].owner,
+        replicas=replicas,
+        gpus=gpus / replicas if gpus % replicas else gpus // replicas,
+        start=max((_start(pod) for pod in pods), key=lambda item: item.high),
+        stop=max((_stop(pod) for pod in pods), key=lambda item: item.high),
         surge=surge,
         unavailable=unavailable,
-        evictable=_evictable(demand, others),
+        # A pod that goes takes its group with it.
+        evictable=min(replicas, _evictable(demands, others)),
     )
 
 
-def _strategy(manifest: Manifest, replicas: int) -> tuple[int, int]:
-    """Most pods beyond and below the replicas. A quarter each is Kubernetes' default; surge is rounded up."""
+def _pod(manifest: Manifest) -> list[Json]:
+    spec = manifest.body["spec"]
+    return [spec["template"]["spec"] if "template" in spec else spec]
+
+
+def _group(manifest: Manifest) -> list[Json]:
+    template = manifest.body["spec"]["leaderWorkerTemplate"]
+    return [template[key]["spec"] for key in ("leaderTemplate", "workerTemplate") if template.get(key)]
+
+
+def _predictor(manifest: Manifest) -> list[Json]:
+    """Knative takes the time-out of a revision for the grace period of its pods."""
+    predictor = manifest.body["spec"]["predictor"]
+    grace = predictor.get("terminationGracePeriodSeconds") or predictor.get("timeout")
+    return [{**predictor, "terminationGracePeriodSeconds": grace}]
+
+
+def _llm_servers(manifest: Manifest) -> list[Json]:
+    spec = manifest.body["spec"]
+    return [part["template"] for part in (spec, spec.get("prefill")) if part]
+
+
+# A line a kind: the pods that one server consists of, or may be.
+_TEMPLATES: dict[str, Callable[[Manifest], list[Json]]] = {
+    **dict.fromkeys(("Deployment", "StatefulSet", "ReplicaSet", "Pod"), _pod),
+    "LeaderWorkerSet": _group,
+    "InferenceService": _predictor,
+    "LLMInferenceService": _llm_servers,
+}
+
+
+def _strategy(manifest: Manifest, counts: Sequence[int]) -> tuple[int, int]:
+    """Most servers beyond and below the replicas.
+
+    Args:
+        counts: pods of each of its templates.
+    """
+    spec = manifest.body["spec"]
     if manifest.kind == "StatefulSet":
         return 0, 1
-    strategy = manifest.body["spec"].get("strategy") or {}
-    if manifest.kind != "Deployment" or strategy.get("type") == "Recreate":
-        return 0, replicas
-    rolling = strategy.get("rollingUpdate") or {}
-    surge = share(rolling.get("maxSurge", "25%"), replicas, math.ceil)
-    unavailable = share(rolling.get("maxUnavailable", "25%"), replicas, math.floor)
-    return (surge, unavailable) if surge or unavailable else (0, 1)  # Kubernetes: both 0 is taken as 1 unavailable
+    if manifest.kind == "LeaderWorkerSet":
+        given = (spec.get("rolloutStrategy") or {}).get("rollingUpdateConfiguration") or {}
+        return _rolling({"maxSurge": 0, "maxUnavailable": 1, **given}, counts[0])  # defaults of its API, lws v0.9.0
+    if manifest.kind == "LLMInferenceService":  # a Deployment for each part, without a strategy (kserve v0.20.0)
+        parts = [_rolling(_QUARTER, count) for count in counts]
+        return sum(part[0] for part in parts), sum(part[1] for part in parts)
+    if manifest.kind == "InferenceService":
+        if (manifest.body["metadata"].get("annotations") or {}).get(_MODE) == "Knative":
+            return counts[0], 0  # a revision comes with all its servers before the one before goes
+        strategy = spec["predictor"].get("deploymentStrategy") or {}
+    else:
+        strategy = spec.get("strategy") or {}
+    if manifest.kind in ("ReplicaSet", "Pod") or strategy.get("type") == "Recreate":
+        return 0, counts[0]
+    return _rolling({**_QUARTER, **(strategy.get("rollingUpdate") or {})}, counts[0])
+
+
+def _rolling(numbers: Json, replicas: int) -> tuple[int, int]:
+    """Surge is rounded up, what may be missing is rounded down; both 0 is taken as 1 missing."""
+    surge = share(numbers["maxSurge"], replicas, math.ceil)
+    unavailable = share(numbers["maxUnavailable"], replicas, math.floor)
+    return (surge, unavailable) if surge or unavailable else (0, 1)
 
 
 def share(value: str | int, whole: int, rounding: Any) -> int:
@@ -118,18 +184,20 @@ def _stop(pod: Json) -> Range:
     return Range(min(max(sleeps, default=0.0), grace), grace)
 
 
-def _evictable(demand: PodDemand, others: Sequence[Manifest]) -> int:
-    """The fewest that any PodDisruptionBudget of its pods lets go at once."""
-    allowed = demand.count
+def _evictable(demands: Sequence[PodDemand], others: Sequence[Manifest]) -> int:
+    """The fewest pods that the PodDisruptionBudgets let go at once."""
+    total = sum(item.count for item in demands)
+    allowed = total
     for item in others:
-        if item.kind != "PodDisruptionBudget" or (item.namespace or "default") != demand.namespace:
+        if item.kind != "PodDisruptionBudget" or (item.namespace or "default") != demands[0].namespace:
             continue
         spec = item.body.get("spec") or {}
         labels = (spec.get("selector") or {}).get("matchLabels") or {}
-        if not labels or any(demand.labels.get(key) != value for key, value in labels.items()):
+        guarded = sum(demand.count for demand in demands if labels and labels.items() <= demand.labels.items())
+        if not guarded:
             continue
         if spec.get("maxUnavailable") is not None:
-            allowed = min(allowed, share(spec["maxUnavailable"], demand.count, math.ceil))
+            allowed = min(allowed, total - guarded + share(spec["maxUnavailable"], guarded, math.ceil))
         elif spec.get("minAvailable") is not None:
-            allowed = min(allowed, demand.count - share(spec["minAvailable"], demand.count, math.ceil))
+            allowed = min(allowed, total - share(spec["minAvailable"], guarded, math.ceil))
     return max(allowed, 0)

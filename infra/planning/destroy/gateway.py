@@ -21,6 +21,7 @@ def rules(found: Found) -> Iterator[Requirement]:
     yield from _controllers(found)
     yield from _gateways(found)
     yield from _routes(found)
+    yield from _exposures(found)
     yield from _pickers(found)
 
 
@@ -46,7 +47,7 @@ def _gateways(found: Found) -> Iterator[Requirement]:
     beside = found.objects("GatewayClass", "EnvoyProxy", *policies, "Certificate")
     yield from ordered(gateways, beside, "while it listens it asks for keys, over TLS")
     for policy in found.objects("SecurityPolicy"):
-        keys = [item for item in found.objects("ExternalSecret") if metadata(item, "name") in _names(policy)]
+        keys = [item for item in found.objects("ExternalSecret", "Secret") if metadata(item, "name") in _names(policy)]
         yield from ordered([policy], keys, "the keys are there while they are asked for")
 
 
@@ -65,11 +66,7 @@ def _routes(found: Found) -> Iterator[Requirement]:
             if (metadata(item, "namespace"), metadata(item, "name")) == (place, metadata(route, "name"))
         ]
         yield from ordered([route], used, "requests pass with its limits, to servers that are there")
-        behind = [item for item in _servers(found) if name_of(item) in names]
-        yield from ordered([route], behind, "nobody is sent to a server that ends")
-        yield from ordered(
-            [route], _beside(found, behind), "its servers are found, and not all evicted, while it leads to them"
-        )
+        yield from _led_to(found, route, names)
     hosts = found.objects("Backend")
     for backend in found.objects("AIServiceBackend"):
         own = [item for item in hosts if metadata(item, "name") in _names(backend)]
@@ -82,6 +79,29 @@ def _routes(found: Found) -> Iterator[Requirement]:
             if f"{metadata(item, 'name')}.{metadata(item, 'namespace')}" in named
         ]
         yield from ordered([host], services, "its host name resolves while it is used")
+
+
+def _exposures(found: Found) -> Iterator[Requirement]:
+    """Load balancers of single models."""
+    balanced = [item for item in found.objects("Service") if "LoadBalancer" in _names(item)]
+    for way in (*found.objects("Ingress"), *balanced):
+        yield from _led_to(found, way, _names(way))
+        policies = [
+            item
+            for item in found.objects("NetworkPolicy")
+            if (metadata(item, "namespace"), metadata(item, "name"))
+            == (metadata(way, "namespace"), metadata(way, "name"))
+        ]
+        yield from ordered([way], policies, "what it sends is let in while it sends")
+
+
+def _led_to(found: Found, way: PlannedResource, names: set[str]) -> Iterator[Requirement]:
+    """What leads to servers of these names goes before them, and before what finds them and keeps one of them up."""
+    behind = [item for item in _servers(found) if name_of(item) in names]
+    yield from ordered([way], behind, "nobody is sent to a server that ends")
+    yield from ordered(
+        [way], _beside(found, behind), "its servers are found, and not all evicted, while it leads to them"
+    )
 
 
 def _pickers(found: Found) -> Iterator[Requirement]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from infra.plan import Plan
-from infra.planning.destroy import beside, fabric, gateway, inside, partitioning, storage
+from infra.planning.destroy import beside, canary, fabric, gateway, inside, partitioning, storage
 from infra.planning.destroy.graph import DestroyGraph, Order
 from infra.planning.destroy.requirement import Found, Requirement
 
@@ -28,6 +28,7 @@ def requirements(plan: Plan) -> list[Requirement]:
         *inside.rules(found),
         *fabric.rules(found),
         *gateway.rules(found),
+        *canary.rules(found),
         *partitioning.rules(found),
         *beside.rules(found),
         *storage.rules(found),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from infra.catalog.kserve import LLM_PODS
 from infra.plan.manifests import Manifest
 from infra.planning.placement.pools import Requirement, Toleration, requirement
 from infra.planning.placement.quantities import quantity
@@ -99,9 +100,16 @@ def _llm_servers(body: Json) -> list[tuple[Json, int]]:
     """Of KServe's LLMInferenceService: the servers, those for prompts only, and the endpoint picker, which KServe lays
     over a template of its own; what it asks of a node stands in the object."""
     spec = body["spec"]
+    servers, name = [part for part in (spec, spec.get("prefill")) if part], body["metadata"]["name"]
     picker = (spec.get("router") or {}).get("scheduler") or {}
-    parts = [part for part in (spec, spec.get("prefill"), picker) if part and part.get("template")]
-    return [({"spec": part["template"]}, int(part.get("replicas", 1))) for part in parts]
+    key, value = LLM_PODS.component
+    of_servers = {"app.kubernetes.io/name": name, key: value}
+    of_picker = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": LLM_PODS.picker}
+    return [
+        ({"metadata": {"labels": labels}, "spec": part["template"]}, int(part.get("replicas", 1)))
+        for part, labels in (*((part, of_servers) for part in servers), (picker, of_picker))
+        if part.get("template")
+    ]
 
 
 # A line a kind: its pod templates, each with the number of pods that run at once.

@@ -9,6 +9,7 @@ from infra.settings.canary import NAME_MORE, CanarySettings, canary_of, differen
 from infra.settings.checks import engines, kserve_servers, server_size, storage, workloads
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
+from infra.settings.multi_node import LONGEST_NAME
 from infra.settings.values import OBJECT_NAME_LIMIT
 
 # Checks of a single model that its canary must pass by itself.
@@ -120,7 +121,7 @@ def names_are_free(draft: Draft) -> Iterator[Problem]:
                 "that name free, in any namespace: the canary's servers have it",
                 "rename the other model",
             )
-        longest = OBJECT_NAME_LIMIT - NAME_MORE
+        longest = (min(OBJECT_NAME_LIMIT, LONGEST_NAME) if model.nodes > 1 else OBJECT_NAME_LIMIT) - NAME_MORE
         if len(model.name) > longest:
             yield Problem(
                 f"{path.removesuffix('.canary')}.name",

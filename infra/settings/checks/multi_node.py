@@ -1,28 +1,21 @@
 """Servers that span nodes: parts that are whole on each node, machines that are alike, room for whole groups."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from infra.errors import Problem
 from infra.planning.drain import SPOT_NOTICE_SECONDS, DrainBudget
 from infra.planning.fabric import pod_share
 from infra.planning.group_size import GroupDrain, is_even_enough, largest_stage
-from infra.planning.headroom import Servers, fleet_fits
 from infra.settings.checks.draft import Draft
 from infra.settings.checks.nearest_size import as_written, nearest_size, possible_gpus
 from infra.settings.models import ModelSettings
-from infra.settings.multi_node import GroupSettings
+from infra.settings.multi_node import LONGEST_NAME, GroupSettings
 from infra.settings.node_pools import NodePoolSettings
-from infra.settings.rooms import rooms_of, servers_of
 from infra.settings.values import duration_seconds
 from infra.versions import VLLM_EFA_IMAGE, VLLM_IMAGE
 
 # The one engine of the table whose flags for several nodes and whose followers were read in its source (0.33).
 _ENGINE = "vllm"
-
-# The group's pods are <name>-group-<replica>-<index>; the label with their revision is <name>-group-<replica>- and ten
-# characters, and a label has 63: 43 remain for up to a hundred replicas.
-_LONGEST_NAME = 43
 
 
 def _groups(draft: Draft) -> Iterator[tuple[str, ModelSettings]]:
@@ -67,11 +60,11 @@ def groups_are_possible(draft: Draft) -> Iterator[Problem]:
                 "one of the two: a LeaderWorkerSet of this program, or an object of KServe",
                 "remove kserve or nodes",
             )
-        if len(model.name) > _LONGEST_NAME or not model.name[0].isalpha():
+        if len(model.name) > LONGEST_NAME or not model.name[0].isalpha():
             yield Problem(
                 f"{path}.name",
                 f'"{model.name}" with nodes: {model.nodes}',
-                f"a name that begins with a letter, of at most {_LONGEST_NAME} characters: names of the group's pods,"
+                f"a name that begins with a letter, of at most {LONGEST_NAME} characters: names of the group's pods,"
                 " its DNS name and a label are derived from it",
                 "rename it",
             )
@@ -183,39 +176,6 @@ def machines_are_alike(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def groups_have_room(draft: Draft) -> Iterator[Problem]:
-    """Whole groups, and while a version is exchanged one more: half a group serves nobody and holds its GPUs."""
-    rooms = rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
-    # What does not even fit alone is said elsewhere.
-    fleet = {path: item for path, item in _fleet(draft).items() if fleet_fits([replace(item, count=1)], rooms)}
-    for path, model in _groups(draft):
-        mine = fleet.get(path)
-        if mine is None or not model.size.is_whole:
-            continue
-        near = [item for item in fleet.values() if set(item.pools) & set(mine.pools)]
-        surge = model.exchanged_at_once * model.nodes if model.rollout.strategy == "surge" else 0
-        with_surge = [replace(item, count=item.count + surge) if item is mine else item for item in near]
-        limits = ", ".join(
-            f"{room.name} at most {room.gpu_limit} GPUs on {room.node_limit} nodes"
-            for room in rooms
-            if room.name in mine.pools
-        )
-        groups = f"{model.replicas} x {model.nodes} nodes of {mine.devices} GPUs, {mine.count * mine.devices} in all"
-        if not fleet_fits(near, rooms):
-            yield Problem(
-                f"{path}.replicas", groups, f"whole groups beside all else: {limits}", "lower replicas, or raise limits"
-            )
-        elif not fleet_fits(with_surge, rooms):
-            left = max(0, model.replicas - model.exchanged_at_once)
-            yield Problem(
-                f"{path}.rollout",
-                f"surge: {surge} more nodes of {mine.devices} GPUs while a version is exchanged, beside {groups}",
-                f"room for it, or another strategy: {limits}",
-                f"raise the limits by {surge * mine.devices} GPUs and {surge} nodes; or write rollout: {{strategy:"
-                f" replace}}, which serves with {left} of {model.replicas} groups meanwhile",
-            )
-
-
 def groups_drain_in_time(draft: Draft) -> Iterator[Problem]:
     """A follower stays until its leader has finished, so it takes longer than the leader."""
     for path, model in _groups(draft):
@@ -257,15 +217,6 @@ def weights_come_once(draft: Draft) -> Iterator[Problem]:
             "a store under storage.weights, or the choice written down",
             "name a store, or write group: {downloadPerNode: true}",
         )
-
-
-def _fleet(draft: Draft) -> dict[str, Servers]:
-    found = {}
-    for index, model in draft.models:
-        servers = servers_of(model, draft.pools_of(model), draft.mig_layouts or ())
-        if servers:
-            found[f"models[{index}]"] = servers
-    return found
 
 
 def _interfaces(pool: NodePoolSettings) -> int:

@@ -6,62 +6,66 @@ from typing import TYPE_CHECKING
 
 from infra.errors import Problem
 from infra.planning.drain import DrainBudget
-from infra.planning.headroom import Headroom, Room, Servers, fleet_fits, headroom, nearest_limits
+from infra.planning.headroom import Room, Servers, fleet_fits, headroom, nearest_limits
 from infra.planning.startup import StartupBudget
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
-from infra.settings.rooms import prefill_servers, rooms_of, servers_of, surge_of, waits_for_room
+from infra.settings.rooms import Form, forms_of, rooms_of, surge_of, waits_for_room
 
 if TYPE_CHECKING:
     from infra.settings.schema import PlatformSettings
 
 
 def surge_has_room(draft: Draft) -> Iterator[Problem]:
-    """A rollout that starts a new server first needs a node that may take it; else it hangs until its deadline."""
-    fleet, rooms = _fleet(draft), rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
+    """A rollout that starts a new server first needs a node that may take it; else it hangs until its deadline.
+
+    Canaries come on top: what has room without them and none beside them is told once, and names them.
+    """
+    rooms = rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
     # With more GPUs than any node has, it has a problem of its own and crowds nobody out.
-    everything = [item for _, item in fleet.values() if _alone_fits(replace(item, cpu=0, memory_gib=0), rooms)]
-    for path, (model, servers) in fleet.items():
-        if model.nodes > 1 or not _alone_fits(servers, rooms):
+    forms = [
+        form
+        for form in forms_of(draft.models, draft.pools_of, draft.mig_layouts or ())
+        if _alone_fits(replace(form.servers, cpu=0, memory_gib=0), rooms)
+    ]
+    stable, everything = [form.servers for form in forms if not form.is_canary], [form.servers for form in forms]
+    told: set[str] = set()
+    for form in forms:
+        if form.model.nodes > 1 or not _alone_fits(form.servers, rooms) or (form.is_canary and form.stable in told):
             continue
-        answer = headroom(servers.name, surge_of(model), everything, rooms)
-        if not answer.fits_without:
-            yield _too_many(path, model, answer, everything, rooms)
-        elif waits_for_room(model) and not answer.fits:
-            yield _no_headroom(path, model, answer, everything, rooms)
+        if form.is_canary:
+            found = _crowded(form, everything, rooms) or _hangs(form, everything, rooms)
+        else:
+            found = _crowded(form, stable, rooms) or _hangs(form, stable, rooms) or _hangs(form, everything, rooms)
+        if found:
+            told.add(form.path)
+            yield found
 
 
-def _fleet(draft: Draft) -> dict[str, tuple[ModelSettings, Servers]]:
-    """Servers by where they stand in the settings, with their model; those of which not all is known are left out."""
-    found = {}
-    for index, model in draft.models:
-        forms = {f"models[{index}]": model, f"models[{index}].kserve.prefill": prefill_servers(model)}
-        for path, form in forms.items():
-            servers = form and servers_of(form, draft.pools_of(model), draft.mig_layouts or ())
-            if form and servers:
-                found[path] = (form, servers)
-    return found
-
-
-def _alone_fits(servers: Servers, rooms: list[Room]) -> bool:
-    """Whether one server fits an empty pool; where not, parallel_fits_node says so."""
-    return fleet_fits([replace(servers, count=1)], rooms)
-
-
-def _too_many(path: str, model: ModelSettings, answer: Headroom, fleet: list[Servers], rooms: list[Room]) -> Problem:
-    servers = answer.servers
+def _crowded(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
+    """Servers that have no place at all."""
+    servers = form.servers
+    if headroom(servers.name, surge_of(form.model), fleet, rooms).fits_without:
+        return None
+    mend = "lower replicas, or raise limits"
+    if form.is_canary:
+        none = [replace(item, count=0) if item is servers else item for item in fleet]
+        surge = surge_of(form.model) if waits_for_room(form.model) else 0
+        mend = f"write {_raised(servers, servers.count + surge, none, rooms)}, or remove the canary"
     return Problem(
-        f"{path}.replicas",
-        f"{model.replicas} of {_devices(servers)}, beside what shares its pools ({_sharing(servers, fleet)})",
+        form.path if form.is_canary else f"{form.path}.replicas",
+        f"{form.model.replicas} of {_devices(servers)}, beside what shares its pools ({_sharing(servers, fleet)})",
         f"servers that fit the limits of {_pools(servers, rooms)}",
-        "lower replicas, or raise limits",
+        mend,
     )
 
 
-def _no_headroom(path: str, model: ModelSettings, answer: Headroom, fleet: list[Servers], rooms: list[Room]) -> Problem:
-    servers, surge = answer.servers, answer.surge
-    raised = nearest_limits(servers.name, surge, fleet, rooms)
-    limits = f"limits: {{gpus: {raised[1]}, nodes: {raised[2]}}} for pool {raised[0]}" if raised else "larger limits"
+def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
+    """A surge that has no place beside servers that have one."""
+    servers, model, surge = form.servers, form.model, surge_of(form.model)
+    answer = headroom(servers.name, surge, fleet, rooms)
+    if not waits_for_room(model) or answer.fits or not answer.fits_without:
+        return None
     left = max(0, model.replicas - surge)
     drain = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
     patience = StartupBudget(model.startup_seconds).exchange_seconds(drain.grace_period_seconds)
@@ -70,18 +74,29 @@ def _no_headroom(path: str, model: ModelSettings, answer: Headroom, fleet: list[
         f" {model.startup_seconds} s at each exchange"
     )
     return Problem(
-        f"{path}.replicas" if path.endswith("prefill") else f"{path}.rollout",
+        f"{form.path}.replicas" if form.is_prefill else f"{form.stable}.rollout",
         f"surge: {surge} more of {_devices(servers)} while a new version starts, beside {answer.taken} that the"
         f" servers on its pools have ({_sharing(servers, fleet)})",
         f"room for it in {_pools(servers, rooms)}, or another strategy: without room the new server stays pending and"
         f" the rollout hangs until it fails after {patience} s",
-        f"write {limits}{replace_it if _may_replace(model) else ''}",
+        f"write {_raised(servers, surge, fleet, rooms)}{replace_it if _may_replace(model) else ''}",
     )
 
 
 def _may_replace(model: ModelSettings) -> bool:
     """Whether an old server may go first: KServe allows it in mode Standard only."""
     return model.kserve is None or model.kserve.mode == "Standard"
+
+
+def _raised(servers: Servers, surge: int, fleet: list[Servers], rooms: list[Room]) -> str:
+    """The nearest limits with room for all servers and the surge."""
+    found = nearest_limits(servers.name, surge, fleet, rooms)
+    return f"limits: {{gpus: {found[1]}, nodes: {found[2]}}} for pool {found[0]}" if found else "larger limits"
+
+
+def _alone_fits(servers: Servers, rooms: list[Room]) -> bool:
+    """Whether one server fits an empty pool; where not, parallel_fits_node says so."""
+    return fleet_fits([replace(servers, count=1)], rooms)
 
 
 def _devices(servers: Servers) -> str:

@@ -1,11 +1,14 @@
 """What tenants must agree with: the models in their namespaces, the pools behind their quotas, who may enter."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import groupby
+from math import ceil
 
 from infra.conventions import GATEWAY_NAMESPACE, GPU_RESOURCE, MIG_RESOURCE_PREFIX, MONITORING_NAMESPACE
 from infra.errors import Problem
 from infra.planning.quota import Ask, Shortfall, shortfalls, shown, slice_resource, sums
+from infra.settings.canary import routes_with_canaries, servers_beside
 from infra.settings.checks.draft import Draft
 from infra.settings.gateway_routes import models_of, picked_models
 from infra.settings.models import ModelSettings
@@ -79,7 +82,7 @@ def _too_small(index: int, short: Shortfall) -> Problem:
     profile = short.key.removeprefix(f"requests.{MIG_RESOURCE_PREFIX}")
     path = f"tenants[{index}].quota.{setting}" if setting else f"tenants[{index}].quota.migSlices"
     asked = shown(short.key, short.asked)
-    need = asked.removesuffix(" GiB")
+    need = ceil(Decimal(asked.removesuffix(" GiB")))
     mend = f"write {setting}: {need}" if setting else f"write {{{profile}: {need}}}"
     return Problem(
         path,
@@ -235,10 +238,11 @@ def _pickers(draft: Draft, models: list[ModelSettings]) -> list[Ask]:
     """Endpoint pickers in the models' namespace; none while a route names a model that is not there or not valid."""
     if draft.gateway is None:
         return []
-    everything = {model.name: model for _, model in draft.models}
-    if not {name for route in draft.gateway.routes for name in models_of(route)} <= set(everything):
+    everything = {form.name: form for _, model in draft.models for form in servers_beside(model)}
+    routes = routes_with_canaries(draft.gateway.routes, everything.values())
+    if not {name for route in routes for name in models_of(route)} <= set(everything):
         return []
-    picked = picked_models(draft.gateway.routes, everything)
+    picked = picked_models(routes, everything)
     return pickers_of([model for model in models if model.name in picked], draft.gateway.endpoint_picker)
 
 
