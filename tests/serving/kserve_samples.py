@@ -109,7 +109,7 @@ SAMPLES: dict[str, Sample] = {
     "engineOptions.chatTemplate": _option("chatTemplate", "/templates/own.jinja", "/templates/own.jinja"),
     "engineOptions.runAs.user": _option("runAs", {"user": 7777}, "7777"),
     "engineOptions.runAs.group": _option("runAs", {"user": 7777, "group": 8888}, "8888"),
-    "engineOptions.runAs.home": _option("runAs", {"user": 7777, "home": "/home/own"}, "/home/own"),
+    "engineOptions.runAs.home": _option("runAs", {"user": 7777, "home": "/srv/own"}, "/srv/own"),
     "engineOptions.extraArguments": _option("extraArguments", ["--stream-interval=4"], "--stream-interval=4"),
     "custom": Sample({"custom": {"port": 80, "startPath": "/", "readyPath": "/", "livePath": "/"}}),
     "traffic": Sample({"traffic": "interruptible"}, "gpu-platform-batch"),

@@ -66,7 +66,7 @@ def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | Non
     answer = headroom(servers.name, surge, fleet, rooms)
     if not waits_for_room(model) or answer.fits or not answer.fits_without:
         return None
-    left = max(0, model.replicas - surge)
+    left, chosen = max(0, model.replicas - surge), _may_replace(model)
     drain = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
     patience = StartupBudget(model.startup_seconds).exchange_seconds(drain.grace_period_seconds)
     replace_it = (
@@ -77,9 +77,9 @@ def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | Non
         f"{form.path}.replicas" if form.is_prefill else f"{form.stable}.rollout",
         f"surge: {surge} more of {_devices(servers)} while a new version starts, beside {answer.taken} that the"
         f" servers on its pools have ({_sharing(servers, fleet)})",
-        f"room for it in {_pools(servers, rooms)}, or another strategy: without room the new server stays pending and"
-        f" the rollout hangs until it fails after {patience} s",
-        f"write {_raised(servers, surge, fleet, rooms)}{replace_it if _may_replace(model) else ''}",
+        f"room for it in {_pools(servers, rooms)}{', or another strategy' if chosen else ''}: without room the new"
+        f" server stays pending and the rollout hangs until it fails after {patience} s",
+        f"write {_raised(servers, surge, fleet, rooms)}{replace_it if chosen else ''}",
     )
 
 
