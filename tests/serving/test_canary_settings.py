@@ -129,7 +129,7 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
         (example(canary={"maxModelLen": 65536}), "models[0].canary.maxModelLen", "write 40960 or less"),
         (example(canary={"qualityCheck": {}}), "models[0].canary.qualityCheck", "one of image and url"),
         (example({"name": "q" * 34}), "models[0].name", "at most 33"),
-        (example({"name": "q" * 32, "nodes": 2, "pipelineParallel": 2}), "models[0].name", "at most 31"),
+        (example({"name": "q" * 32, "nodes": 2, "pipelineParallel": 2}), "models[0].name", "at most 30"),
         (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "[60, 100] | "),
         (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "at most 50"),
         (example(canary={"steps": [60, 100]}), "models[0].canary.steps", "write [50, 60, 100]"),

@@ -65,7 +65,7 @@ def with_canary(settings: dict[str, Any]) -> None:
     check = {"image": "registry.example.com/evaluation/answers:1.4.0"}
     settings["models"][0]["canary"] = {"maxModelLen": 4096, "qualityCheck": check}
     route = {"name": "llama", "match": {"model": "llama-8b"}, "backends": [{"model": "llama-8b"}]}
-    settings["gateway"] = {"routes": [route]}
+    settings["gateway"] = {"authentication": {"apiKeys": {}}, "routes": [route]}
 
 
 @cache

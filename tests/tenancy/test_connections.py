@@ -9,6 +9,7 @@ import pytest
 
 from components.tenancy import TenancyArgs
 from components.tenancy.network_spec import network_policies
+from infra.catalog.kserve import LLM_PODS, QUEUE_PROXY
 from infra.conventions import GATEWAY_NAMESPACE, MONITORING_NAMESPACE
 from infra.plan import Manifest, kubernetes_manifests
 from stacks.evaluation import evaluate
@@ -26,14 +27,18 @@ DNS = End("kube-system", (("k8s-app", "kube-dns"),))
 ENVOY, MONITOR = End(GATEWAY_NAMESPACE), End(MONITORING_NAMESPACE)
 WEB, STRANGER = End("web"), End("strangers")
 
-OF_KSERVE = "serving.kserve.io/inferenceservice"
-# KServe makes these pods; the labels are its own (kserve v0.20.0, pkg/constants).
-KSERVE_PICKER = End("research", (("app.kubernetes.io/component", "llminferenceservice-router-scheduler"),))
-KSERVE_WORKLOAD = End("research", (("app.kubernetes.io/component", "llminferenceservice-workload"),))
+KNATIVE = End("knative-serving")
+
+
+def of_llm(component: str, **more: str) -> End:
+    """Pods that KServe makes of the LLMInferenceService; the labels are its own."""
+    own = {"app.kubernetes.io/name": "of-llm", "app.kubernetes.io/component": component}
+    return End("chat", tuple({**own, "app.kubernetes.io/part-of": LLM_PODS.part_of, **more}.items()))
+
+
 NOTEBOOK = End("chat", (("app", "notebook"),))
 
 ENGINE, PICKER, PICKER_METRICS, NCCL = 8000, 9002, 9090, 45123
-
 
 ARGS: TenancyArgs = {
     "team": "chat",
@@ -47,14 +52,14 @@ ARGS: TenancyArgs = {
 
 def everything(settings: dict[str, Any]) -> None:
     """Beside the example's servers: a canary with a container that looks at it and one with a URL, endpoint pickers
-    before servers of ours and of KServe's, and a server over two nodes."""
+    before servers of ours and of KServe's, every form of KServe's, and a server over two nodes."""
     with_canary(settings)
     pool = {
         "name": "inference-l4",
         "purpose": "inference",
         "instanceTypes": ["g6.xlarge"],
         "capacityTypes": ["on-demand"],
-        "limits": {"gpus": 12, "nodes": 12},
+        "limits": {"gpus": 24, "nodes": 24},
     }
     plain = {"model": "Qwen/Qwen3-8B", "traffic": "interactive", "nodePools": ["inference-l4"], "maxModelLen": 8192}
     url = {"qualityCheck": {"url": "https://answers.example.com/check"}, "gpuMemoryUtilization": 0.8}
@@ -64,6 +69,9 @@ def everything(settings: dict[str, Any]) -> None:
             "transport": "tcp", "downloadPerNode": True}},
         {**plain, "name": "judged", "namespace": "research", "canary": url},
         {**plain, "name": "of-kserve", "namespace": "research", "kserve": {"mode": "Standard"}},
+        {**plain, "name": "of-knative", "namespace": "research", "kserve": {"mode": "Knative"}},
+        {**plain, "name": "of-llm", "namespace": "chat", "kserve": {
+            "kind": "LLMInferenceService", "prefill": {"replicas": 1}}},
     ]  # fmt: skip
     settings["gateway"]["routes"] += [
         {"name": name, "match": {"model": name}, "backends": [{"model": name}]}
@@ -73,7 +81,7 @@ def everything(settings: dict[str, Any]) -> None:
 
 @cache
 def manifests() -> list[Manifest]:
-    room = {"gpus": 16, "cpu": 200, "memoryGib": 900, "guaranteed": False}
+    room = {"gpus": 24, "cpu": 300, "memoryGib": 1500, "guaranteed": False}
     stack = example(quota(CHAT, **room), quota(RESEARCH, **room), everything)
     return kubernetes_manifests(evaluate(stack, "stand-in"))
 
@@ -82,19 +90,15 @@ def policies() -> list[Manifest]:
     return [item for item in manifests() if item.kind == "NetworkPolicy"]
 
 
-def pod(kind: str, pattern: str, template: str = "spec.template", kserve: str = "") -> End:
-    """Pods of the one object whose whole name is like that; of several equal Jobs, the first.
-
-    Args:
-        kserve: the label that KServe adds.
-    """
+def pod(kind: str, pattern: str, template: str = "spec.template") -> End:
+    """Pods of the one object whose whole name is like that; of several equal Jobs, the first."""
     found = next(item for item in manifests() if item.kind == kind and re.fullmatch(pattern, item.name))
     body: Any = found.body
     for key in template.split("."):
         body = body[key]
     spec = body.get("spec", body)
     ports = [(port["name"], port["containerPort"]) for item in spec["containers"] for port in item.get("ports", ())]
-    own = {**body.get("metadata", body)["labels"], **({OF_KSERVE: kserve} if kserve else {})}
+    own = body.get("metadata", body)["labels"]
     return End(found.namespace, tuple(sorted(own.items())), ports=tuple(ports))
 
 
@@ -104,21 +108,24 @@ def ends() -> dict[str, End]:
     return {
         "server": pod("Deployment", "qwen3-14b"),
         "stable": pod("Deployment", "llama-8b"),
-        "canary": pod("Deployment", "llama-8b-canary"),
+        "canary": pod("Deployment", "llama-8b-canary-[0-9a-f]{5}"),
         "rollout": pod("Job", "llama-8b-canary-[0-9a-f]{10}"),
         "check": pod("Job", "llama-8b-canary-[0-9a-f]{10}-check-10"),
         "server of research": pod("Deployment", "qwen3-8b"),
-        "judged canary": pod("Deployment", "judged-canary"),
+        "judged canary": pod("Deployment", "judged-canary-[0-9a-f]{5}"),
         "rollout with a URL": pod("Job", "judged-canary-[0-9a-f]{10}"),
         "picker": pod("Deployment", "qwen3-14b-picker"),
         "picker of the group": pod("Deployment", "giant-picker"),
         "leader": pod("LeaderWorkerSet", "giant-group", f"{group}.leaderTemplate"),
         "follower": pod("LeaderWorkerSet", "giant-group", f"{group}.workerTemplate"),
-        "server of KServe": pod("InferenceService", "of-kserve", "spec.predictor", kserve="of-kserve"),
+        "server of KServe": pod("InferenceService", "of-kserve", "spec.predictor"),
+        "server of Knative": pod("InferenceService", "of-knative", "spec.predictor"),
         "picker of KServe's server": pod("Deployment", "of-kserve-picker"),
         "download": pod("Job", "download-.*"),
-        "KServe's own picker": KSERVE_PICKER,
-        "LLM workload of KServe": KSERVE_WORKLOAD,
+        "KServe's own picker": of_llm(LLM_PODS.picker),
+        "LLM server of KServe": of_llm(LLM_PODS.servers, **dict([LLM_PODS.component])),
+        "prefill server of KServe": of_llm(LLM_PODS.prefill_servers, **dict([LLM_PODS.component])),
+        "Knative": KNATIVE,
         "notebook": NOTEBOOK,
         "Envoy": ENVOY,
         "monitor": MONITOR,
@@ -137,15 +144,11 @@ def ends() -> dict[str, End]:
 
 # Who calls whom on which port of the pod, and may.
 OPEN = [
-    # A canary: its Job moves weights by the API, reads the metrics of both versions and asks the URL; the container
-    # that looks at answers asks the canary.
-    ("rollout", "API Service", 443),
-    ("rollout", "API server", 443),
+    # A canary: its Job, which no tenant's policy binds in the gateway's namespace, reads the metrics of both versions;
+    # the container that looks at answers asks the canary.
     ("rollout", "stable", ENGINE),
     ("rollout", "canary", ENGINE),
     ("rollout with a URL", "judged canary", ENGINE),
-    ("rollout with a URL", "internet", 443),
-    ("rollout with a URL", "corporate network", 443),  # where the name of a URL leads is not known
     ("check", "canary", ENGINE),
     # An endpoint picker: asks the API which pods there are, reads their metrics, and is asked by Envoy.
     ("picker", "API server", 443),
@@ -153,8 +156,12 @@ OPEN = [
     ("picker of the group", "leader", ENGINE),
     ("picker of KServe's server", "server of KServe", ENGINE),
     ("KServe's own picker", "API server", 443),
-    ("KServe's own picker", "LLM workload of KServe", ENGINE),
-    ("LLM workload of KServe", "LLM workload of KServe", NCCL),
+    ("KServe's own picker", "LLM server of KServe", ENGINE),
+    ("KServe's own picker", "prefill server of KServe", ENGINE),
+    ("LLM server of KServe", "prefill server of KServe", NCCL),
+    ("prefill server of KServe", "LLM server of KServe", NCCL),
+    ("Envoy", "KServe's own picker", PICKER),
+    ("monitor", "KServe's own picker", PICKER_METRICS),
     ("Envoy", "picker", PICKER),
     ("monitor", "picker", PICKER_METRICS),
     # Weights: a Job fetches those of a store, the others their servers; followers too, one on each node.
@@ -173,9 +180,13 @@ OPEN = [
     ("Envoy", "server", ENGINE),
     ("Envoy", "leader", ENGINE),
     ("Envoy", "server of KServe", ENGINE),
-    ("Envoy", "LLM workload of KServe", ENGINE),
+    ("Envoy", "LLM server of KServe", ENGINE),
+    ("Knative", "server of Knative", QUEUE_PROXY.http),
+    ("monitor", "server of Knative", QUEUE_PROXY.metrics),
     ("monitor", "server", ENGINE),
     ("web", "server", ENGINE),  # tenants[].allowFrom
+    ("web", "LLM server of KServe", ENGINE),
+    ("web", "notebook", 8888),
     ("notebook", "notebook", 8888),
     ("server of research", "database", 5432),  # tenants[].egress
 ]
@@ -188,8 +199,9 @@ SHUT = [
     ("notebook", "leader", NCCL),
     ("Envoy", "leader", NCCL),
     ("server", "follower", NCCL),
-    ("rollout", "server", ENGINE),  # a rollout reads its own two versions
-    ("rollout", "server of research", ENGINE),
+    ("rollout", "leader", NCCL),
+    ("check", "server", ENGINE),  # a check asks its own canary
+    ("check", "stable", NCCL),
     ("picker", "leader", ENGINE),
     ("notebook", "picker", PICKER),
     ("monitor", "picker", PICKER),
@@ -200,12 +212,16 @@ SHUT = [
     ("stable", "internet", 443),
     ("notebook", "internet", 443),
     ("download", "internet", 80),
-    ("rollout", "internet", 443),
     ("check", "internet", 443),
     ("download", "corporate network", 443),
     ("server", "database", 5432),  # the other tenant's
-    ("rollout with a URL", "internet", 8443),
-    ("rollout with a URL", "metadata", 443),
+    ("Envoy", "server of Knative", ENGINE),  # past Knative
+    ("Knative", "server of Knative", ENGINE),
+    ("Envoy", "LLM server of KServe", NCCL),
+    ("web", "prefill server of KServe", ENGINE),
+    ("notebook", "LLM server of KServe", ENGINE),
+    ("server of research", "LLM server of KServe", ENGINE),
+    ("server of research", "KServe's own picker", PICKER),
     ("download", "metadata", 80),
 ]
 
@@ -231,31 +247,6 @@ def test_every_pod_of_a_tenant_asks_for_names_and_only_coredns(name: str) -> Non
     assert passes(pod, DNS, 53, policies(), "UDP")
     assert passes(pod, DNS, 53, policies(), "TCP")
     assert not passes(pod, End("kube-system", (("k8s-app", "other"),)), 53, policies(), "UDP")
-
-
-@pytest.mark.parametrize(
-    ("url", "reached", "port"),
-    [
-        ("http://judge.evaluation.svc/check", End("evaluation"), 8080),  # the pods' own port is not the Service's
-        ("http://judge.evaluation.svc.cluster.local:9000/check", End("evaluation"), 8080),
-        ("http://10.50.4.4:8080/check", CORPORATE, 8080),
-        ("http://judge.example.com/check", INTERNET, 80),
-        ("https://judge.example.com:8443/check", INTERNET, 8443),
-    ],
-)
-def test_the_url_of_a_check_opens_the_way_to_it_and_to_nothing_else(url: str, reached: End, port: int) -> None:
-    specs = network_policies({**ARGS, "check_urls": [url]})
-    (pattern, *_) = policies()
-    own = [
-        replace(pattern, body={**pattern.body, "metadata": {"name": name, "namespace": "chat"}, "spec": spec})
-        for name, spec in specs.items()
-    ]
-    rollout = ends()["rollout"]
-    others = [End("stranger"), DATABASE, METADATA, *(end for end in (End("evaluation"), CORPORATE) if end != reached)]
-
-    assert passes(rollout, reached, port, own)
-    assert not any(passes(rollout, end, 5432, own) for end in others)
-    assert not passes(NOTEBOOK, reached, port, own)
 
 
 def test_each_policy_that_opens_something_is_needed() -> None:

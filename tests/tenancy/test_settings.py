@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.tenancy.examples import CHAT, RESEARCH, Edit, problems, quota, tenant, with_canary
+from infra.settings.canary import canary_of
+from tests.tenancy.examples import CHAT, RESEARCH, Edit, example, problems, quota, tenant, with_canary
 
 
 def one(*edits: Edit) -> tuple[str, str, str, str]:
@@ -27,15 +28,16 @@ def test_a_quota_below_what_models_ask_during_a_rollout_is_refused_with_the_sum(
     assert mend.startswith("write gpus: 5")
 
 
-ENOUGH = {"gpus": 8, "cpu": 64, "memoryGib": 411, "pods": 11}
+ENOUGH = {"gpus": 8, "cpu": 64, "memoryGib": 410, "pods": 10}
+_CANARY = canary_of(example(quota(CHAT, gpus=8, memoryGib=420), with_canary).settings.models[0]).name
 
 
 @pytest.mark.parametrize(
     ("given", "path", "found", "accepted"),
     [
-        ({"gpus": 7}, "gpus", "7", "at least 8: llama-8b 3 x 1, llama-8b-canary 3 x 1, qwen3-14b 2 x 1"),
-        ({"pods": 10}, "pods", "10", "the rollout of llama-8b's canary 1, the quality check of llama-8b's canary 1"),
-        ({"memoryGib": 410}, "memoryGib", "410 GiB", "the rollout of llama-8b's canary 1 x 0.0625 GiB"),
+        ({"gpus": 7}, "gpus", "7", f"at least 8: llama-8b 3 x 1, {_CANARY} 3 x 1, qwen3-14b 2 x 1"),
+        ({"pods": 9}, "pods", "9", "the quality check of llama-8b's canary 1"),
+        ({"memoryGib": 409}, "memoryGib", "409 GiB", "the quality check of llama-8b's canary 1 x 1 GiB"),
     ],
 )
 def test_a_canary_counts_with_its_servers_and_its_jobs(
