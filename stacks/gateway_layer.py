@@ -111,12 +111,13 @@ def deploy_gateway(
 
     models = {model.name: model for model in settings.models}
     needs = _controllers(gateway, platform)
+    nodes = [platform.cpu_pool] if platform.cpu_pool else []
     pickers: list[pulumi.Resource] = [
         EndpointPicker(
             f"{name}-picker",
-            picker_args(models[name], gateway),
+            picker_args(models[name], settings, gateway),
             pulumi.ResourceOptions(
-                provider=cluster.kubernetes, depends_on=[namespaces[models[name].namespace], *needs]
+                provider=cluster.kubernetes, depends_on=[namespaces[models[name].namespace], *nodes, *needs]
             ),
         )
         for name in picked_models(gateway.routes, models)
@@ -139,7 +140,7 @@ def _controllers(gateway: GatewaySettings, platform: "PlatformLayer") -> list[pu
     return [*platform.gateway, *needs]
 
 
-def picker_args(model: ModelSettings, gateway: GatewaySettings) -> "EndpointPickerArgs":
+def picker_args(model: ModelSettings, settings: PlatformSettings, gateway: GatewaySettings) -> "EndpointPickerArgs":
     """The picker's arguments for one model of the settings."""
     picker, facts = gateway.endpoint_picker, engine(model.engine)
     return {
@@ -155,6 +156,7 @@ def picker_args(model: ModelSettings, gateway: GatewaySettings) -> "EndpointPick
         "kv_cache_threshold": picker.kv_cache_threshold,
         "cpu": picker.cpu,
         "memory_gib": picker.memory_gib,
+        "on_cpu_pool": settings.cpu_pool is not None,
     }
 
 

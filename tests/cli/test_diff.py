@@ -101,7 +101,7 @@ def test_a_tag_on_ninety_resources_is_one_line(tmp_path: Path) -> None:
 
     assert len([line for line in lines if line.strip() == "tags.owner: ml-platform -> another"]) == 1
     assert len(lines) < 60
-    assert any("drains 19 nodes with 46 GPUs" in line for line in lines)
+    assert any("drains 27 nodes with 62 GPUs" in line for line in lines)
 
 
 def test_two_stacks_can_be_compared_and_are_told_apart() -> None:

@@ -72,7 +72,7 @@ def test_a_newer_kubernetes_upgrades_in_place_and_moves_every_node() -> None:
     assert one(found, GROUP, Effect.DRAIN).measure.nodes == 3
     # al2023@... is resolved for the cluster's version, so Karpenter sees another AMI.
     assert one(found, "inference-l40s-node-class", Effect.DRAIN).caused_by == (f"Cluster {CLUSTER}",)
-    assert found.gpus == 38 + 8  # the pool of slices too
+    assert found.gpus == 38 + 8 + 16  # the pools of slices and of groups too
     assert named(found, Effect.UPGRADE) >= {"gpu-prod-coredns", "gpu-prod-kube-proxy"}
     assert not found.of(Effect.REPLACE, Effect.NOT_KNOWN)
 
@@ -110,8 +110,8 @@ def test_other_service_addresses_replace_the_cluster_and_all_that_is_in_it() -> 
     assert found.findings[0] is cluster
     assert "every object in the cluster" in cluster.data
     assert "AWS refuses until it is off" in cluster.data
-    assert sum(found.restarted.values()) == 17
-    assert found.gpus == 38 + 8
+    assert sum(found.restarted.values()) == 17 + 1 + 3 * 2  # a group counts once; and three pickers
+    assert found.gpus == 38 + 8 + 16
     assert GROUP in named(found, Effect.REPLACE)
     goes = {item.kind for item in found.of(Effect.REPLACE) if item.caused_by == (f"Cluster {CLUSTER}",)}
     assert {"Deployment", "NodePool", "Addon", "Release"} <= goes
@@ -124,7 +124,7 @@ def test_another_cluster_name_replaces_the_provider_and_every_object_of_it() -> 
     provider = one(found, "cluster", Effect.REPLACE)
     assert [change.path for change in provider.changes if change.path == "clusterIdentifier"]
     assert {item.kind for item in found.of(Effect.REPLACE)} >= {"Deployment", "Service", "NodePool", "Namespace"}
-    assert sum(found.restarted.values()) == 2
+    assert sum(found.restarted.values()) == 4
 
 
 # --- add-ons and charts -----------------------------------------------------------------------------------------------

@@ -220,7 +220,8 @@ def test_settings_and_plan_agree_on_who_has_room(name: str) -> None:
     assert len(fleet) == len(wanted.models)
 
     for item in fleet:
-        more = [replace(pod, count=pod.count + 1) if pod.owner.endswith(f" {item.name}") else pod for pod in demands]
+        own = (f" {item.name}", f" {item.name}-group")  # the second a LeaderWorkerSet's
+        more = [replace(pod, count=pod.count + 1) if pod.owner.endswith(own) else pod for pod in demands]
         assert more != demands
         unplaced = [missed.pod.owner for missed in pack(more, pools).unplaced]
         assert headroom(item.name, 1, fleet, rooms).fits_one_by_one == (not unplaced), item.name

@@ -54,6 +54,8 @@ class EndpointPickerArgs(TypedDict):
     """CPU request in cores."""
     memory_gib: int
     """Memory request and limit in GiB."""
+    on_cpu_pool: bool
+    """Whether the cluster has a CPU pool, whose nodes the pods then ask for."""
 
 
 class EndpointPicker(pulumi.ComponentResource):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from components.specs import Spec
-from infra.conventions import API_CLIENT_LABEL, CLIENT_OF_LABEL, GATEWAY_NAMESPACE, MONITORING_NAMESPACE
+from infra.conventions import API_CLIENT_LABEL, CLIENT_OF_LABEL, GATEWAY_NAMESPACE, MONITORING_NAMESPACE, PURPOSE_LABEL
 
 if TYPE_CHECKING:
     from components.serving.gateway.endpoint_picker import EndpointPickerArgs
@@ -120,6 +120,7 @@ def deployment_spec(args: "EndpointPickerArgs", config_name: str) -> Spec:
             "metadata": {"labels": {**labels, API_CLIENT_LABEL: "true", CLIENT_OF_LABEL: args["model"]}},
             "spec": {
                 "serviceAccountName": picker_name(args["model"]),
+                "automountServiceAccountToken": True,  # it watches pods and its pool, and holds a lease
                 "enableServiceLinks": False,
                 "terminationGracePeriodSeconds": GRACE_SECONDS,
                 "securityContext": {
@@ -128,6 +129,7 @@ def deployment_spec(args: "EndpointPickerArgs", config_name: str) -> Spec:
                     "runAsGroup": 65532,
                     "seccompProfile": {"type": "RuntimeDefault"},
                 },
+                "nodeSelector": {PURPOSE_LABEL: "cpu"} if args["on_cpu_pool"] else {},
                 "topologySpreadConstraints": [
                     {
                         "maxSkew": 1,

@@ -115,6 +115,22 @@ AWS_RULES: Table = {
         " bypassPolicyLockoutSafetyCheck",
     ),
     "aws:kms/alias:Alias": _simple(DOCUMENTED, "name namePrefix", "targetKeyId"),
+    "aws:s3/bucket:Bucket": _simple(
+        DOCUMENTED,
+        "bucket bucketPrefix objectLockEnabled",
+        "forceDestroy",
+        "the bucket and the objects in it are deleted",
+    ),
+    "aws:s3/bucketPolicy:BucketPolicy": _simple(DOCUMENTED, "bucket", "policy"),
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _simple(
+        DOCUMENTED, "bucket", "blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets"
+    ),
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _simple(
+        DOCUMENTED, "bucket expectedBucketOwner", "rules"
+    ),
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _simple(
+        DOCUMENTED, "bucket expectedBucketOwner", "rules transitionDefaultMinimumObjectSize"
+    ),
     "aws:sqs/queue:Queue": _simple(
         DOCUMENTED,
         "name namePrefix fifoQueue",

@@ -88,9 +88,10 @@ class Finding:
         return "Provider" if token.startswith("pulumi:providers:") else token.rpartition(":")[2]
 
     @property
-    def weight(self) -> tuple[bool, int, bool, float, str]:
-        """What to read first: lost data, then the most disruptive, then the most GPU time."""
-        return (not self.data, self.effect.rank, not self.certain, -self.measure.gpu_hours.high, self.resource.urn)
+    def weight(self) -> tuple[bool, int, bool, bool, float, str]:
+        """What to read first: lost data, then the most disruptive, causes before what follows, the most GPU time."""
+        follows, hours = bool(self.caused_by), -self.measure.gpu_hours.high
+        return (not self.data, self.effect.rank, follows, not self.certain, hours, self.resource.urn)
 
 
 @dataclass(frozen=True, slots=True)

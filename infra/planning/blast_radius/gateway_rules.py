@@ -18,7 +18,20 @@ def _live(why: str) -> tuple[Rule, ...]:
 _ROUTES = _live("the next request takes the new route; running ones end as they began")
 _POLICIES = _live("the proxies take it over while they run")
 
+# Both are components: what they find in the chart or file are resources of their own.
+_DEFINITIONS = (
+    Rule(
+        at("chart", "version", "values", "file"),
+        Effect.UPDATE,
+        "CRDs change in place; one that the new version leaves out is deleted with every object of it",
+        "pulumi-kubernetes 4, helm.v4.Chart and yaml.v2.ConfigFile",
+    ),
+    Rule(at("namespace"), Effect.UPDATE, "CRDs are in no namespace", "pulumi-kubernetes 4, helm.v4.Chart"),
+)
+
 GATEWAY_RULES: Table = {
+    "kubernetes:helm.sh/v4:Chart": _DEFINITIONS,
+    "kubernetes:yaml/v2:ConfigFile": _DEFINITIONS,
     f"{_GATEWAY}GatewayClass": object_rules(
         Rule(at("spec.controllerName"), Effect.REPLACE, "the field cannot change", "Gateway API v1.5.1, GatewayClass")
     ),
