@@ -124,7 +124,7 @@ def test_another_cluster_name_replaces_the_provider_and_every_object_of_it() -> 
     provider = one(found, "cluster", Effect.REPLACE)
     assert [change.path for change in provider.changes if change.path == "clusterIdentifier"]
     assert {item.kind for item in found.of(Effect.REPLACE)} >= {"Deployment", "Service", "NodePool", "Namespace"}
-    assert sum(found.restarted.values()) == 4
+    assert sum(found.restarted.values()) == 4  # models of KServe among them
 
 
 # --- add-ons and charts -----------------------------------------------------------------------------------------------

@@ -101,10 +101,11 @@ def test_models_of_kserve_are_servers_too() -> None:
     found = {item.name: item for item in running("kserve").workloads.values()}
 
     standard, knative, llm = found["models/chat"], found["models/draft"], found["models/assistant"]
-    assert (standard.replicas, standard.gpus, standard.surge, standard.unavailable) == (2, 1, 1, 0)
+    assert (standard.replicas, standard.gpus, standard.surge, standard.unavailable) == (2, 1, 0, 1)
     assert (knative.replicas, knative.surge, knative.unavailable) == (1, 1, 0)
     assert knative.stop.high > 30  # its time-out, and not what Kubernetes takes by default
-    # Two decode with two GPUs each, two fill with one each: a Deployment each, of which a quarter may surge.
+    # Two decode with two GPUs each, two fill with one each: a Deployment each, of which a quarter may surge; the
+    # endpoint picker is no server.
     assert (llm.replicas, llm.gpus, llm.surge, llm.unavailable) == (4, 1.5, 2, 0)
     assert (standard.evictable, llm.evictable) == (1, 1)
 

@@ -55,7 +55,8 @@ def another_placement_group(changed: Change) -> None:
 def a_canary_of_a_group(changed: Change, replicas: int = 1) -> None:
     """Two nodes more beside the two that there are, of four; and two for a surge."""
     model(changed, 2).update(canary={"maxModelLen": 8192, "replicas": replicas}, rollout={"strategy": "replace"})
-    changed["gateway"] = {"routes": [{"name": "a", "match": {"model": "a"}, "backends": [{"model": "qwen3-14b"}]}]}
+    route = {"name": "a", "match": {"model": "a"}, "backends": [{"model": "qwen3-14b"}]}
+    changed["gateway"] = {"authentication": {"apiKeys": {}}, "routes": [route]}
     changed["tenants"][1]["quota"]["gpus"] = 12
 
 
@@ -80,7 +81,7 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
     "a surge that the canary leaves no room for": (
         a_canary_that_surges,
         "models[2].rollout",
-        "2 in all; on the same pools models/qwen3-14b-canary 2 x 1",
+        "2 in all; on the same pools models/qwen3-14b-canary-",
         "raise the limits by 2 GPUs and 2 nodes",
     ),
     "half a node": (

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.catalog.kserve import LLM_PODS
 from infra.conventions import GPU_RESOURCE
 from infra.plan.manifests import Manifest
 from infra.planning.blast_radius.durations import (
@@ -65,10 +66,11 @@ def workload(urn: str, manifest: Manifest, demands: Sequence[PodDemand], others:
     """The workload of a manifest with pods that run all the time; None for jobs and DaemonSets.
 
     Args:
-        demands: its pods; a leader's before those of its followers.
+        demands: its pods; a leader's before those of its followers. An endpoint picker among them is no server.
         others: manifests among which its PodDisruptionBudget is looked for.
     """
     templates = _TEMPLATES.get(manifest.kind)
+    demands = [item for item in demands if item.labels.get("app.kubernetes.io/component") != LLM_PODS.picker]
     if templates is None or not demands:
         return None
     pods = templates(manifest)

@@ -11,6 +11,7 @@ from infra.planning.placement.pools import Requirement, Toleration, requirement
 from infra.planning.placement.quantities import quantity
 
 _HOSTNAME = "kubernetes.io/hostname"
+_COMPONENT = "app.kubernetes.io/component"
 
 Json = Mapping[str, Any]
 
@@ -103,14 +104,17 @@ def _llm_servers(body: Json) -> list[tuple[Json, int]]:
     """Of KServe's LLMInferenceService: the servers, those for prompts only, and the endpoint picker, which KServe lays
     over a template of its own; what it asks of a node stands in the object."""
     spec = body["spec"]
-    servers, name = [part for part in (spec, spec.get("prefill")) if part], body["metadata"]["name"]
-    picker = (spec.get("router") or {}).get("scheduler") or {}
+    common = {"app.kubernetes.io/name": body["metadata"]["name"], "app.kubernetes.io/part-of": LLM_PODS.part_of}
     key, value = LLM_PODS.component
-    of_servers = {"app.kubernetes.io/name": name, key: value}
-    of_picker = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": LLM_PODS.picker}
+    picker = (spec.get("router") or {}).get("scheduler") or {}
+    parts = (
+        (spec, {key: value, _COMPONENT: LLM_PODS.servers}),
+        (spec.get("prefill") or {}, {key: value, _COMPONENT: LLM_PODS.prefill_servers}),
+        (picker, {_COMPONENT: LLM_PODS.picker}),
+    )
     return [
-        ({"metadata": {"labels": labels}, "spec": part["template"]}, int(part.get("replicas", 1)))
-        for part, labels in (*((part, of_servers) for part in servers), (picker, of_picker))
+        ({"metadata": {"labels": {**common, **own}}, "spec": part["template"]}, int(part.get("replicas", 1)))
+        for part, own in parts
         if part.get("template")
     ]
 
