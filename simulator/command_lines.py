@@ -79,9 +79,10 @@ def _controller_manager(layout: Layout, _ports: Mapping[str, int]) -> list[str]:
         f"--service-account-private-key-file={pki}/service-account.key",
         f"--cluster-signing-cert-file={pki}/ca.crt",
         f"--cluster-signing-key-file={pki}/ca.key",
-        # kwok's heartbeats come every 20 s; beside other work on two cores one came after 54 s, and the pods of a node
-        # that was taken for dead (50 s) never become ready again.
-        "--node-monitor-grace-period=5m",
+        # The pods of a node that is taken for dead (after 50 s) never become ready again, and kwok without leases sends
+        # a heartbeat every ten minutes and not every 20 s: kwok v0.7.0, pkg/kwok/cmd/root.go, calls
+        # getDefaultNodeStages(NodeLeaseDurationSeconds == 0), which wants the opposite.
+        "--node-monitor-grace-period=30m",
         # Nothing else uses this API server: the default limits (20 and 30) would only slow it down.
         "--kube-api-qps=200",
         "--kube-api-burst=400",
