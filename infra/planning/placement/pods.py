@@ -90,10 +90,13 @@ def _groups(body: Json) -> list[tuple[Json, int]]:
 
 
 def _predictor(body: Json) -> list[tuple[Json, int]]:
-    """Of KServe's InferenceService: the predictor is a pod and more."""
+    """Of KServe's InferenceService: the predictor is a pod and more. A revision of Knative may begin with more pods
+    than it keeps, and these must stand somewhere."""
     predictor = body["spec"]["predictor"]
     least = predictor.get("minReplicas")
-    return [({"metadata": {"labels": predictor.get("labels")}, "spec": predictor}, 1 if least is None else int(least))]
+    first = int((predictor.get("annotations") or {}).get(_KNATIVE_FIRST, 0))
+    count = max(1 if least is None else int(least), first)
+    return [({"metadata": {"labels": predictor.get("labels")}, "spec": predictor}, count)]
 
 
 def _llm_servers(body: Json) -> list[tuple[Json, int]]:
@@ -111,6 +114,9 @@ def _llm_servers(body: Json) -> list[tuple[Json, int]]:
         if part.get("template")
     ]
 
+
+# knative.dev/serving v0.48.1, pkg/apis/autoscaling/register.go.
+_KNATIVE_FIRST = "autoscaling.knative.dev/initial-scale"
 
 # A line a kind: its pod templates, each with the number of pods that run at once.
 _TEMPLATES: dict[str, Callable[[Json], list[tuple[Json, int]]]] = {
