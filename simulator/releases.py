@@ -37,7 +37,9 @@ SUBSTITUTES = {
     "external-secrets": Substitute(True, "CRDs from the Go module; not run, so no Secret is brought in"),
     "lws": Substitute(True, "run as a process"),
     "cert-manager": Substitute(False, "not run; webhooks of controllers run here have certificates of their own"),
-    "knative-operator": Substitute(False, "not run; its CRDs are those of its Go module, and no revision is made"),
+    "knative-operator": Substitute(
+        True, "not run; Knative Serving is, as a process with its settings, without activator and ingress"
+    ),
     "kserve-crd": Substitute(True, "installed from the Go module"),
     "kserve-llmisvc-crd": Substitute(True, "installed from the Go module"),
     "kserve-resources": Substitute(False, "run as a process where a plan has objects of it"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.plan.manifests import Manifest
 from simulator.client import Json
 from simulator.crds import CrdSource
 from simulator.folders import write_whole
@@ -79,7 +80,8 @@ class Controller:
         kinds: kinds of these groups that call for it; empty: any of them.
         definitions: the CRDs that it watches; all are installed with it, used by the plan or not, and no others of
             the same modules.
-        before: objects it needs to start, such as its namespace and configuration, in order of application.
+        before: objects it needs to start, such as its namespace and configuration, in order of application; gets the
+            plan's objects, for what an operator that is not run would make of them.
         webhooks: its admission webhook configurations as upstream writes them, with `clientConfig.service`.
         conversions: names of CRDs whose versions its webhook converts, at `/convert`.
         after: objects that its webhooks must accept, applied once they answer, such as default runtimes.
@@ -91,7 +93,7 @@ class Controller:
     groups: frozenset[str]
     kinds: frozenset[str] = frozenset()
     definitions: Sequence[CrdSource] = ()
-    before: Callable[[], Sequence[Json]] = nothing
+    before: Callable[[Sequence[Manifest]], Sequence[Json]] = lambda _plan: ()
     webhooks: Callable[[], Sequence[Json]] = nothing
     conversions: Sequence[str] = ()
     after: Callable[[], Sequence[Json]] = nothing

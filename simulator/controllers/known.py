@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from infra.plan.manifests import Manifest
 from simulator.controllers.controller import Controller
+from simulator.controllers.knative import KNATIVE_SERVING
 from simulator.controllers.kserve import INFERENCE_SERVICES, LLM_INFERENCE_SERVICES
 from simulator.controllers.lws import LEADER_WORKER_SETS
 from simulator.controllers.running import WithControllers
 from simulator.node_sources import NodeSource
 
-KNOWN: tuple[Controller, ...] = (LEADER_WORKER_SETS, INFERENCE_SERVICES, LLM_INFERENCE_SERVICES)
+KNOWN: tuple[Controller, ...] = (LEADER_WORKER_SETS, KNATIVE_SERVING, INFERENCE_SERVICES, LLM_INFERENCE_SERVICES)
 
 
 def accompanied(source: NodeSource, manifests: Iterable[Manifest]) -> NodeSource:

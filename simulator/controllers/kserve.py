@@ -1,6 +1,8 @@
 """KServe's two controllers: one makes Deployments or Knative Services of InferenceServices, the other Deployments, an
 endpoint picker and an InferencePool of LLMInferenceServices.
 
+The kinds of others that they make, Knative's among them, they look for once, when they start.
+
 Their configuration is the plan's own ConfigMap. They will not start without one, and the plan's objects come after
 them: until then upstream's default is there.
 """
@@ -10,7 +12,7 @@ from functools import cache
 
 from simulator.client import Json
 from simulator.controllers.controller import Controller, Launch, Place
-from simulator.crds import CrdSource, objects_in
+from simulator.crds import KSERVE, KSERVE_LLM, KSERVE_LOCAL_MODELS, CrdSource, objects_in
 from simulator.toolchain import Tool
 
 _MODULE = "github.com/kserve/kserve"
@@ -21,12 +23,6 @@ _TEMPLATES = CrdSource("kserve", _MODULE, _CHARTS.format("kserve-runtime-configs
 _OF_INFERENCE_SERVICES = CrdSource("kserve", _MODULE, _CHARTS.format("kserve-resources", "kserve"))
 _OF_LLM_INFERENCE_SERVICES = CrdSource("kserve", _MODULE, _CHARTS.format("kserve-llmisvc-resources", "llmisvc"))
 _WEBHOOKS = frozenset({"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"})
-DEFINITIONS = CrdSource("kserve", _MODULE, "config/crd/full/**/serving.kserve.io_*.yaml")
-# Kinds it looks for once, when it starts: what is not there by then is never made.
-_KNATIVE_SERVICES = CrdSource("kserve", "knative.dev/serving", "config/core/300-resources/service.yaml")
-# Without this ConfigMap no Knative Service is made; Knative itself is not here.
-_AUTOSCALER = CrdSource("kserve", "knative.dev/serving", "config/core/configmaps/autoscaler.yaml")
-_KNATIVE_NAMESPACE = "knative-serving"
 _ROUTES = CrdSource("gateway-api", "sigs.k8s.io/gateway-api", "config/crd/standard/*.yaml")
 
 
@@ -47,20 +43,9 @@ def _launch_llm(place: Place) -> Launch:
 def _before() -> Sequence[Json]:
     """Its namespace and a configuration to start with."""
     metadata = {"name": _NAMESPACE, "labels": {"control-plane": "kserve-controller-manager"}}
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, *_maps(_CONFIGURATION, _NAMESPACE)]
-
-
-@cache
-def _before_knative() -> Sequence[Json]:
-    """The same, and what it reads of Knative's configuration."""
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _KNATIVE_NAMESPACE}}
-    return [*_before(), namespace, *_maps(_AUTOSCALER, _KNATIVE_NAMESPACE)]
-
-
-def _maps(source: CrdSource, namespace: str) -> Sequence[Json]:
-    """The ConfigMaps of a file, with no more metadata than they need."""
-    found = objects_in(source, frozenset({"ConfigMap"}))
-    return [{**item, "metadata": {"name": item["metadata"]["name"], "namespace": namespace}} for item in found]
+    found = objects_in(_CONFIGURATION, frozenset({"ConfigMap"}))
+    maps = [{**item, "metadata": {"name": item["metadata"]["name"], "namespace": _NAMESPACE}} for item in found]
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, *maps]
 
 
 @cache
@@ -74,8 +59,8 @@ INFERENCE_SERVICES = Controller(
     launch=_launch,
     groups=frozenset({"serving.kserve.io"}),
     kinds=frozenset({"InferenceService"}),
-    definitions=(DEFINITIONS, _KNATIVE_SERVICES, _ROUTES),
-    before=_before_knative,
+    definitions=(KSERVE, KSERVE_LOCAL_MODELS, _ROUTES),
+    before=lambda _plan: _before(),
     webhooks=lambda: objects_in(_OF_INFERENCE_SERVICES, _WEBHOOKS),
 )
 LLM_INFERENCE_SERVICES = Controller(
@@ -84,8 +69,8 @@ LLM_INFERENCE_SERVICES = Controller(
     groups=frozenset({"serving.kserve.io"}),
     kinds=frozenset({"LLMInferenceService"}),
     # Its chart brings the CRDs of InferencePool and its kin in the same file as everything else.
-    definitions=(DEFINITIONS, _OF_LLM_INFERENCE_SERVICES, _ROUTES),
-    before=_before,
+    definitions=(KSERVE_LLM, _OF_LLM_INFERENCE_SERVICES, _ROUTES),
+    before=lambda _plan: _before(),
     webhooks=lambda: objects_in(_OF_LLM_INFERENCE_SERVICES, _WEBHOOKS),
     conversions=("llminferenceservices.serving.kserve.io", "llminferenceserviceconfigs.serving.kserve.io"),
     after=_templates,

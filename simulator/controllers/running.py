@@ -68,7 +68,8 @@ class WithControllers:
         """Start the controllers, have the nodes, then register the webhooks of each controller that answers."""
         for controller in self._retired:
             _retire(controller, running)
-        places = {controller.name: _start(controller, running, progress) for controller in self._controllers}
+        plan = self._source.manifests()
+        places = {controller.name: _start(controller, plan, running, progress) for controller in self._controllers}
         self._source.begin(running, progress)
         for controller in self._controllers:
             with progress.step(f"start {controller.name}") as step:
@@ -89,7 +90,7 @@ class WithControllers:
         return self._source.finish(running, progress)
 
 
-def _start(controller: Controller, running: Running, progress: Progress) -> Place:
+def _start(controller: Controller, plan: Sequence[Manifest], running: Running, progress: Progress) -> Place:
     """Have the process run as it should; it is left alone when it does."""
     layout, state = running.layout, running.state
     ports = [f"{controller.name}-{purpose}" for purpose in ("webhook", "health")]
@@ -97,7 +98,7 @@ def _start(controller: Controller, running: Running, progress: Progress) -> Plac
     place = Place(layout.folder / controller.name, layout.kubeconfig, *(state.ports[port] for port in ports))
     place.certificates.mkdir(parents=True, exist_ok=True)
     ensure_webhook_certificate(layout.certificates, place.certificates)
-    for body in controller.before():
+    for body in controller.before(plan):
         running.client.apply(body)
     launch = controller.launch(place)
     variables = {"KUBECONFIG": str(layout.kubeconfig), "TMPDIR": str(place.temporary), **launch.variables}
