@@ -1,12 +1,13 @@
-"""KServe's real controllers beside the embedded control plane: our own objects become pods, or Knative's Service.
+"""KServe's and Knative Serving's real controllers beside the embedded control plane: our own objects become pods.
 
-One environment for all tests. Knative itself is not there: its Service is looked at, and its status written by hand.
+One environment for all tests. No ingress is there: Knative's Route says where its traffic shall go, and is not ready.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from infra.conventions import ENGINE_LABEL
@@ -17,27 +18,32 @@ from infra.planning.priorities import INTERACTIVE
 from infra.progress import SilentProgress
 from infra.settings import load_stack_file
 from simulator.client import ApiError, Client, Json, wait_for
+from simulator.controllers.knative import KNATIVE_SERVING
 from simulator.controllers.known import accompanied
-from simulator.controllers.kserve import DEFINITIONS, INFERENCE_SERVICES, LLM_INFERENCE_SERVICES
+from simulator.controllers.kserve import INFERENCE_SERVICES, LLM_INFERENCE_SERVICES
+from simulator.crds import KSERVE
 from simulator.environment import Throwaway, throwaway
 from simulator.node_sources import PlannedNodes
 from simulator.workloads import pod_is_ready
 from stacks.evaluation import evaluate
 from tests.simulator.manifests import small_plan
 
-# Upstream's own CRDs without schemas: what the full ones refuse is asked elsewhere, and they cost the API server most
-# of a minute of work.
-_SHORT = replace(DEFINITIONS, pattern=DEFINITIONS.pattern.replace("/full/", "/minimal/"))
+# Upstream's own CRDs without schemas: what the full ones refuse is asked elsewhere, and InferenceService's costs the
+# API server six seconds of CPU.
+_SHORT = replace(KSERVE, pattern=KSERVE.pattern.replace("/full/", "/minimal/"))
 CONTROLLERS = [
-    replace(item, definitions=[_SHORT if source == DEFINITIONS else source for source in item.definitions])
-    for item in (INFERENCE_SERVICES, LLM_INFERENCE_SERVICES)
+    replace(item, definitions=[_SHORT if source == KSERVE else source for source in item.definitions])
+    for item in (KNATIVE_SERVING, INFERENCE_SERVICES, LLM_INFERENCE_SERVICES)
 ]
 STACK = Path(__file__).with_name("kserve.yaml")
 SECONDS = 60.0
 NAMESPACE = "models"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
-KNATIVE_SERVICE = f"/apis/serving.knative.dev/v1/namespaces/{NAMESPACE}/services/draft-predictor"
+KNATIVE = f"/apis/serving.knative.dev/v1/namespaces/{NAMESPACE}"
+INGRESSES = f"/apis/networking.internal.knative.dev/v1alpha1/namespaces/{NAMESPACE}/ingresses"
+FIRST, SECOND = (f"draft-predictor-{number:05}" for number in (1, 2))
+REPLICAS = 2  # what a revision begins with
 DRAFT = f"/apis/serving.kserve.io/v1beta1/namespaces/{NAMESPACE}/inferenceservices/draft"
 POLICIES = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies"
 POOLS = f"/apis/inference.networking.k8s.io/v1/namespaces/{NAMESPACE}/inferencepools"
@@ -104,6 +110,8 @@ def test_a_standard_model_runs_with_our_drain(client: Client) -> None:
     strategy = client.get(f"{DEPLOYMENTS}/chat-predictor")["spec"]["strategy"]["rollingUpdate"]
     assert strategy == {"maxUnavailable": 1, "maxSurge": 0}, "as the settings say, not KServe's quarter"
     assert pod["spec"]["priorityClassName"] == INTERACTIVE.name
+    chat = DRAFT.replace("/draft", "/chat")
+    assert eventually(lambda: conditions(client, chat).get("Ready") == "True"), conditions(client, chat)
 
 
 @pytest.mark.parametrize("deployment", ["assistant-kserve", "assistant-kserve-prefill"])
@@ -184,24 +192,130 @@ def initializer(pod: Json) -> Json:
     return dict(found)
 
 
-def test_a_knative_model_is_a_knative_service_of_ours(client: Client) -> None:
-    assert eventually(lambda: client.exists(KNATIVE_SERVICE)), warnings(client)
-    spec = client.get(KNATIVE_SERVICE)["spec"]
-    pod, annotations = spec["template"]["spec"], spec["template"]["metadata"]["annotations"]
-    (engine,) = pod["containers"]
+def conditions(client: Client, path: str) -> dict[str, str]:
+    """Conditions of an object by type; none while it is not there."""
+    try:
+        found = client.get(path).get("status", {}).get("conditions", ())
+    except ApiError:
+        return {}
+    return {condition["type"]: condition["status"] for condition in found}
 
-    assert pod["containerConcurrency"] == 32
-    assert pod["timeoutSeconds"] == revision_timeout_seconds(90)
-    assert annotations["autoscaling.knative.dev/min-scale"] == "1"
-    assert annotations["autoscaling.knative.dev/max-scale"] == "3"
-    assert annotations["autoscaling.knative.dev/initial-scale"] == "2"
+
+def test_a_knative_model_runs_as_a_revision_beside_its_queue_proxy(client: Client) -> None:
+    """In a namespace of level `restricted`, with every part of the pod that Knative refuses unless it is told."""
+    pod, _ = ready_pods(client, f"{FIRST}-deployment", REPLICAS)
+    engine, proxy = pod["spec"]["containers"]
+    told = {item["name"]: item.get("value") for item in proxy["env"]}
+
+    assert (engine["name"], proxy["name"]) == ("kserve-container", "queue-proxy")
     assert engine["args"][0] == "microsoft/Phi-4-mini-instruct"
     assert engine["resources"]["limits"]["nvidia.com/gpu"] == "1"
-    assert spec["traffic"] == [{"latestRevision": True, "percent": 100}], "no revision came before the first"
+    assert pod["spec"]["terminationGracePeriodSeconds"] == revision_timeout_seconds(90)
+    assert told["REVISION_TIMEOUT_SECONDS"] == str(revision_timeout_seconds(90))
+    assert told["CONTAINER_CONCURRENCY"] == "32"
+    assert pod["spec"]["priorityClassName"] == INTERACTIVE.name
+    assert pool_of(client, pod) == "inference-l40s"
+    bounds = client.get(f"{KNATIVE}/revisions/{FIRST}")["metadata"]["annotations"]
+    assert bounds["autoscaling.knative.dev/min-scale"] == "1"
+    assert bounds["autoscaling.knative.dev/max-scale"] == "3"
+    assert bounds["autoscaling.knative.dev/initial-scale"] == str(REPLICAS)
+
+
+def test_knative_is_ready_as_far_as_the_ingress(client: Client) -> None:
+    assert eventually(lambda: conditions(client, f"{KNATIVE}/configurations/draft-predictor").get("Ready") == "True")
+    assert conditions(client, f"{KNATIVE}/revisions/{FIRST}")["Ready"] == "True"
+    assert eventually(
+        lambda: conditions(client, f"{KNATIVE}/routes/draft-predictor").get("AllTrafficAssigned") == "True"
+    )
+    assert conditions(client, f"{KNATIVE}/routes/draft-predictor")["IngressReady"] == "Unknown"
+    assert eventually(lambda: conditions(client, DRAFT).get("Ready") == "Unknown"), conditions(client, DRAFT)
+
+
+def test_a_revision_gets_its_lost_deployment_back(client: Client) -> None:
+    """And the fewest pods that it may have: what it begins with counts once."""
+    before = ready_pods(client, f"{FIRST}-deployment", REPLICAS)
+    client.delete(f"{DEPLOYMENTS}/{FIRST}-deployment", foreground=True)
+    paths = [f"{PODS}/{pod['metadata']['name']}" for pod in before]
+    assert eventually(lambda: not any(client.exists(path) for path in paths)), "its pods go with it"
+    ready_pods(client, f"{FIRST}-deployment", 1)
+
+
+def test_a_new_revision_gets_the_traffic_that_is_written(client: Client, plan: list[Manifest]) -> None:
+    (draft,) = (item.body for item in plan if item.kind == "InferenceService" and item.name == "draft")
+    assert eventually(lambda: conditions(client, f"{KNATIVE}/revisions/{FIRST}").get("Ready") == "True")
+    spare_nodes(client, REPLICAS)
+
+    client.apply(changed(draft, percent=10))
+    pod, _ = ready_pods(client, f"{SECOND}-deployment", REPLICAS)
+    assert "--max-num-seqs=64" in pod["spec"]["containers"][0]["args"]
+    assert eventually(lambda: shares(client) == {FIRST: 90, SECOND: 10}), shares(client)
+    assert client.get(f"{KNATIVE}/revisions/{FIRST}")["status"]["actualReplicas"] >= 1
+
+    client.apply(changed(draft, percent=100))
+    assert eventually(lambda: shares(client) == {SECOND: 100}), shares(client)
+
+
+def spare_nodes(client: Client, count: int) -> None:
+    """Nodes for a new revision, which stands beside the old one until it has all the traffic."""
+    node = client.items("/api/v1/nodes", labelSelector="karpenter.sh/nodepool=inference-l40s")[0]
+    kept = {key: node["metadata"][key] for key in ("labels", "annotations")}
+    sizes = {key: node["status"][key] for key in ("capacity", "allocatable")}
+    body = {"apiVersion": "v1", "kind": "Node", "spec": {"taints": node["spec"]["taints"]}, "status": sizes}
+    for number in range(count):
+        client.create("/api/v1/nodes", {**body, "metadata": {"name": f"spare-{number}", **kept}})
+
+
+def changed(service: Json, percent: int) -> Json:
+    """The InferenceService with one more argument, and so much traffic for what follows from it."""
+    predictor = service["spec"]["predictor"]
+    (engine,) = predictor["containers"]
+    engine = {**engine, "args": [*engine["args"], "--max-num-seqs=64"]}
+    return {**service, "spec": {"predictor": {**predictor, "canaryTrafficPercent": percent, "containers": [engine]}}}
+
+
+def shares(client: Client) -> dict[str, int]:
+    """Per cent of the traffic by revision, as the Ingress is told; rules of single revisions (tags) left out."""
+    (ingress,) = client.items(INGRESSES)
+    rules = [rule for rule in ingress["spec"]["rules"] if not rule["hosts"][0].startswith("prev-")]
+    found: dict[str, int] = {}
+    for split in rules[0]["http"]["paths"][0]["splits"]:
+        found[split["serviceName"]] = found.get(split["serviceName"], 0) + split["percent"]
+    return found
+
+
+def test_knative_refuses_what_its_settings_do_not_allow(client: Client) -> None:
+    pod = {"containers": [{"image": "docker.io/vllm/vllm-openai:v0.33.0"}], "nodeSelector": {"gpu": "l40s"}}
+    service = {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": "selective", "namespace": NAMESPACE},
+        "spec": {"template": {"spec": pod}},
+    }
+    with pytest.raises(ApiError, match=r"must not set the field\(s\): spec.template.spec.nodeSelector"):
+        client.apply(service, dry_run=True)
+
+
+def test_knative_listens_on_the_loopback_only(environment: Throwaway) -> None:
+    (record,) = (item for item in environment.running.state.processes if item.name == KNATIVE_SERVING.name)
+    found = psutil.Process(record.pid).net_connections("inet")
+    assert {item.laddr.ip for item in found if item.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+
+
+def test_the_knative_model_is_the_one_of_the_example() -> None:
+    example = Path(__file__).resolve().parents[2] / "examples" / "kserve" / "Pulumi.kserve.yaml"
+    models = [
+        next(item for item in load_stack_file(path).settings.models if item.name == "draft")
+        for path in (STACK, example)
+    ]
+    assert models[0].model_copy(update={"replicas": models[1].replicas}) == models[1]
 
 
 def test_each_kind_calls_for_its_own_controller(plan: list[Manifest]) -> None:
-    tools = {"InferenceService": INFERENCE_SERVICES.tool, "LLMInferenceService": LLM_INFERENCE_SERVICES.tool}
+    tools = {
+        "KnativeServing": KNATIVE_SERVING.tool,
+        "InferenceService": INFERENCE_SERVICES.tool,
+        "LLMInferenceService": LLM_INFERENCE_SERVICES.tool,
+    }
     for kind, tool in tools.items():
         without = [item for item in plan if item.kind != kind]
         assert tool in accompanied(PlannedNodes(plan), plan).tools
