@@ -11,7 +11,7 @@ from infra.planning.startup.of_models import starts_of
 from infra.settings import PlatformSettings, parse_settings
 from infra.settings.tenant_demand import ask_of
 from stacks.engine_options import engine_options, serving_pod
-from tests.settings.test_engine_options import raw, refused
+from tests.settings.engine_samples import raw, refused
 
 OWN_DRAFT = {"method": "draft_model", "model": "example-org/draft", "tokens": 3}
 

@@ -6,7 +6,7 @@ import pytest
 
 from infra.errors import InputError
 from infra.settings import parse_settings
-from tests.settings.test_engine_options import Raw, only, raw
+from tests.settings.engine_samples import Raw, only, raw
 
 
 def two(**other: object) -> Raw:

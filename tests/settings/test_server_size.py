@@ -14,7 +14,7 @@ from infra.settings import load_stack_file, parse_settings
 from infra.settings.server_requests import host_request
 from stacks.evaluation import evaluate
 from tests.conftest import ROOT
-from tests.settings.test_engine_options import BASE
+from tests.settings.engine_samples import BASE
 
 Raw = dict[str, Any]
 LOCAL = load_stack_file(ROOT / "Pulumi.local.yaml")
