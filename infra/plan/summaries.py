@@ -73,9 +73,15 @@ def _deployment(inputs: Mapping[str, Any]) -> str:
     spec = inputs["spec"]
     pod = spec["template"]["spec"]
     container = pod["containers"][0]
-    gpus = container["resources"]["limits"].get(GPU_RESOURCE, "0")
-    model = container.get("args", [""])[0]
-    return f"{spec['replicas']} x {gpus} GPU, {model}, {str(container['image']).rpartition('/')[2]}"
+    limits, image = container["resources"]["limits"], str(container["image"]).rpartition("/")[2]
+    devices = [f"{count} {_device(name)}" for name, count in limits.items() if name.startswith("nvidia.com/")]
+    if not devices:
+        return f"{spec['replicas']} x {image}"
+    return f"{spec['replicas']} x {', '.join(devices)}, {container.get('args', [''])[0]}, {image}"
+
+
+def _device(name: str) -> str:
+    return "GPU" if name == GPU_RESOURCE else name.removeprefix("nvidia.com/")
 
 
 def _group_set(inputs: Mapping[str, Any]) -> str:

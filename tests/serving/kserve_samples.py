@@ -57,6 +57,7 @@ def _canary(shows: str = "", **different: object) -> Sample:
 _ADAPTERS = [{"name": "legal", "source": "example-org/legal-adapter"}]
 _FETCHED = [{"name": "tax", "uri": "hf://example-org/tax-adapter"}]
 _DRAFT = {"method": "ngram", "tokens": 5}
+_DRAFTED = {"method": "eagle3", "model": "example-org/draft", "tokens": 3, "checkpointGib": 1}
 _CHECK = ("image", "command", "url", "timeoutSeconds")
 _STORE: Json = {
     "storage": {"weights": [{"name": "files", "kind": "efs"}]},
@@ -93,10 +94,19 @@ SAMPLES: dict[str, Sample] = {
     "engineOptions.maxLoraRank": _option("maxLoraRank", 64, "--max-lora-rank=64", loraAdapters=_ADAPTERS),
     "engineOptions.speculative.method": _option("speculative", _DRAFT, "ngram"),
     "engineOptions.speculative.tokens": _option("speculative", _DRAFT, 'num_speculative_tokens\\":5'),
-    "engineOptions.speculative.model": _option(
-        "speculative", {"method": "eagle3", "model": "example-org/draft", "tokens": 3}, "example-org/draft"
+    "engineOptions.speculative.model": _option("speculative", _DRAFTED, "example-org/draft"),
+    "engineOptions.speculative.checkpointGib": Sample(
+        {"engineOptions": {"speculative": {**_DRAFTED, "checkpointGib": 40}}},
+        beside={"engineOptions": {"speculative": _DRAFTED}},
     ),
-    "engineOptions.admission.maxQueuedRequests": _option("admission", {"maxQueuedRequests": 77}, "=77"),
+    "engineOptions.loraAdapters.checkpointGib": Sample(
+        {"engineOptions": {"loraAdapters": [{**_ADAPTERS[0], "checkpointGib": 40}]}},
+        beside={"engineOptions": {"loraAdapters": _ADAPTERS}},
+    ),
+    "engineOptions.mediaDomains": _option("mediaDomains", ["pictures.example"], "pictures.example"),
+    "engineOptions.admission.maxQueuedRequests": _option(
+        "admission", {"maxQueuedRequests": 77}, "=87", maxConcurrentSequences=10
+    ),
     "engineOptions.admission.maxQueuedTokens": _option("admission", {"maxQueuedTokens": 7777}, "=7777"),
     "engineOptions.maxConcurrentSequences": _option("maxConcurrentSequences", 77, "=77"),
     "engineOptions.maxBatchedTokens": _option("maxBatchedTokens", 9999, "=9999"),
@@ -169,6 +179,7 @@ SAMPLES: dict[str, Sample] = {
     "canary.limits.ttftRatio": _canary(limits={"ttftRatio": 2.0}),
     "canary.limits.tpotRatio": _canary(limits={"tpotRatio": 2.0}),
     "canary.limits.errorDelta": _canary(limits={"errorDelta": 0.5}),
+    "canary.limits.abortDelta": _canary(limits={"abortDelta": 0.5}),
     **{f"canary.qualityCheck.{name}": _canary(qualityCheck={"image": "example.org/check:v1"}) for name in _CHECK},
     "canary.wait": _canary(wait=True),
     "drain.preStopSeconds": Sample({"drain": {"preStopSeconds": 21}}, "21"),
@@ -204,7 +215,7 @@ ELSEWHERE: dict[str, tuple[tuple[str, ...], str]] = {
         f"canary.{name}": (_CANARY, _ROLLOUT)
         for name in (
             *("steps", "bakeSeconds", "minRequests", "maxWaitSeconds", "wait"),
-            *(f"limits.{limit}" for limit in ("ttftRatio", "tpotRatio", "errorDelta")),
+            *(f"limits.{limit}" for limit in ("ttftRatio", "tpotRatio", "errorDelta", "abortDelta")),
         )
     },
 }

@@ -186,8 +186,8 @@ def test_a_rollout_in_mode_standard_is_that_of_a_deployment(wanted: str) -> None
     assert inference_service_spec("chat", args)["predictor"]["deploymentStrategy"] == strategy(
         {"strategy": wanted, "at_once": 2}
     )
-    # One exchange for two servers, and where an old one goes first its drain before.
-    assert rollout_seconds(args) == StartupBudget(1800).rollout_seconds + (0 if wanted == "surge" else 15 + 90 + 10)
+    # One exchange for two servers, the drain of those before them included: a surge waits for it too without more room.
+    assert rollout_seconds(args) == StartupBudget(1800).rollout_seconds + 15 + 90 + 10
 
 
 def test_a_revision_begins_with_its_replicas() -> None:

@@ -149,7 +149,7 @@ def test_an_image_of_another_engine_is_an_error() -> None:
         ("--uds=/tmp/x", "with a socket file there is none"),
         ("--grpc", "speak HTTP"),
         ("--ssl-keyfile=/x", "TLS ends at the gateway"),
-        ("--api-server-count=4", "one for each copy"),
+        ("--api-server-count=4", "does not set itself"),
         ("--data-parallel-external-lb", "an API of its own"),
         ("--prefill-context-parallel-size=2", "multiplies the GPUs"),
         ("--disable-log-stats", "metrics of queue and latency"),

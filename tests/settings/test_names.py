@@ -3,9 +3,11 @@
 import copy
 
 import pytest
+from pydantic import TypeAdapter
 
 from infra.errors import InputError
-from infra.settings import parse_settings
+from infra.settings import ModelSettings, parse_settings
+from infra.settings.canary import canary_of
 from tests.settings.engine_samples import Raw, only, raw
 
 
@@ -30,9 +32,11 @@ def test_another_name_in_another_namespace_passes() -> None:
 
 
 def test_a_canary_has_a_name_too() -> None:
-    data = two(namespace="elsewhere", name="qwen-canary")
+    data = two(namespace="elsewhere", name="another")
     data["models"][0]["canary"] = {"maxModelLen": 8192}
+    model = TypeAdapter(ModelSettings).validate_python(data["models"][0])
+    data["models"][1]["name"] = canary_of(model).name
     with pytest.raises(InputError) as caught:
         parse_settings(data)
 
-    assert [item.path for item in caught.value.problems if "qwen-canary" in item.found] == ["models[0].canary"]
+    assert [item.path for item in caught.value.problems if canary_of(model).name in item.found] == ["models[0].canary"]
