@@ -1,6 +1,7 @@
 """The Kubernetes cluster of a world: a throw-away environment with all controllers, and simulated nodes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from infra.plan import Manifest
 from simulator.apply import apply_definitions
@@ -8,7 +9,7 @@ from simulator.client import Client, wait_for
 from simulator.crds import SOURCES, custom_resource_definitions
 from simulator.environment import Throwaway
 from simulator.node_objects import put_nodes, remove_nodes
-from simulator.nodes import nodes_for
+from simulator.nodes import SimulatedNode, nodes_for
 from simulator.status import read_nodes
 from tests.engine.providers.kube_components import brought_by_files
 from tests.engine.providers.kube_releases import brought_by_charts
@@ -41,7 +42,8 @@ class EngineCluster:
 
     def add_nodes(self, manifests: Sequence[Manifest]) -> None:
         """Nodes that have room for the pods of a plan. Here they stand before their NodePools do."""
-        put_nodes(self.client, nodes_for(manifests), lambda _: None)
+        nodes = nodes_for(manifests)
+        put_nodes(self.client, [*nodes, *_spares(nodes)], lambda _: None)
         assert wait_for(lambda: all(node.ready for node in read_nodes(self.client)), _READY_SECONDS)
 
     def sweep(self) -> None:
@@ -72,6 +74,22 @@ class EngineCluster:
 
     def _names(self, api_version: str, kind: str, namespace: str = "") -> list[str]:
         return [item["metadata"]["name"] for item in self.client.items(self.client.path(api_version, kind, namespace))]
+
+
+def _spares(nodes: Sequence[SimulatedNode]) -> list[SimulatedNode]:
+    """One more of each machine of each pool.
+
+    The engine creates servers in no order, and the scheduler may put small ones on a machine that a large one needs;
+    Karpenter would start another then.
+    """
+    first = {(node.pool, node.instance_type): node for node in nodes}
+    return [_renamed(node, f"{node.name}-spare") for node in first.values()]
+
+
+def _renamed(node: SimulatedNode, name: str) -> SimulatedNode:
+    metadata = {**node.body["metadata"], "name": name}
+    metadata["labels"] = {**metadata["labels"], "kubernetes.io/hostname": name}
+    return replace(node, name=name, body={**node.body, "metadata": metadata})
 
 
 def _brought() -> list[Manifest]:
