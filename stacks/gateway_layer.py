@@ -70,6 +70,8 @@ def deploy_gateway_operators(cluster: "Cluster", kserve: Mapping[str, pulumi.Res
     from components.serving.gateway.controllers import GatewayOperators, GatewayOperatorsArgs
 
     args: GatewayOperatorsArgs = {"namespace": GATEWAY_NAMESPACE}
+    if settings.cluster.deletion_protection:
+        args["protect"] = True
     if settings.gateway.rate_limit_store:
         args["rate_limit_store"] = settings.gateway.rate_limit_store
     if settings.installs(OPERATOR):

@@ -38,6 +38,8 @@ class GatewayOperatorsArgs(TypedDict):
     """Namespace of controllers and proxies."""
     charts: NotRequired[GatewayChartsArgs]
     """Charts. Default: none, only the namespace; no machine is there that could run them."""
+    protect: NotRequired[bool]
+    """Whether the kinds are protected, as the data is. Default: False."""
     rate_limit_store: NotRequired[str]
     """host:port of a Redis or Valkey that counts for all proxies. Default: none."""
 
@@ -59,6 +61,7 @@ class GatewayOperators(pulumi.ComponentResource):
             f"{name}-namespace", metadata=namespace_spec(args["namespace"]), opts=pulumi.ResourceOptions(parent=self)
         )
         if "charts" in args:
+            self._protect = args.get("protect", False)
             self._controllers(args["charts"], args.get("rate_limit_store", ""), home, args["namespace"])
         self.namespace = home.metadata["name"]
         self.register_outputs({"namespace": self.namespace})
@@ -80,7 +83,9 @@ class GatewayOperators(pulumi.ComponentResource):
 
     def _kinds(self, charts: GatewayChartsArgs, home: Namespace, namespace: str) -> list[pulumi.Resource]:
         """CRDs, each set apart from the controllers so that it is upgraded with the pin and goes last."""
-        inside = pulumi.ResourceOptions(parent=self)
+        # Nothing depends by name on what a remote component finds: a destroy that is to be refused, and whose preview
+        # was left out, would begin with these CRDs and take every gateway and route along.
+        inside = pulumi.ResourceOptions(parent=self, protect=self._protect)
         made: list[pulumi.Resource] = [
             Chart(
                 f"{self._name}-crds",
