@@ -21,7 +21,9 @@ def test_production_refuses_to_lose_its_data() -> None:
 
     assert [name for name in listed if name.startswith("refuses")] == [
         "refuses: Bucket gpu-prod-model-files-bucket",
+        "refuses: Chart gateway-crds",
         "refuses: Cluster gpu-prod",
+        "refuses: ConfigFile gateway-inference-crds",
         "refuses: Key platform-key",
         "refuses: LogGroup /aws/eks/gpu-prod/cluster",
         "refuses: Repository gpu-prod/training",

@@ -61,7 +61,7 @@ class GatewayOperators(pulumi.ComponentResource):
             f"{name}-namespace", metadata=namespace_spec(args["namespace"]), opts=pulumi.ResourceOptions(parent=self)
         )
         if "charts" in args:
-            self._protect = args.get("protect", False)
+            self._protect_kinds = args.get("protect", False)
             self._controllers(args["charts"], args.get("rate_limit_store", ""), home, args["namespace"])
         self.namespace = home.metadata["name"]
         self.register_outputs({"namespace": self.namespace})
@@ -85,7 +85,7 @@ class GatewayOperators(pulumi.ComponentResource):
         """CRDs, each set apart from the controllers so that it is upgraded with the pin and goes last."""
         # Nothing depends by name on what a remote component finds: a destroy that is to be refused, and whose preview
         # was left out, would begin with these CRDs and take every gateway and route along.
-        inside = pulumi.ResourceOptions(parent=self, protect=self._protect)
+        inside = pulumi.ResourceOptions(parent=self, protect=self._protect_kinds)
         made: list[pulumi.Resource] = [
             Chart(
                 f"{self._name}-crds",
