@@ -21,7 +21,7 @@ from simulator.node_sources import PlannedNodes
 from simulator.workloads import pod_is_ready, wait_available
 from tests.simulator.manifests import ec2_node_class, manifest, node_pool, requirement, small_plan
 
-SECONDS = 60.0
+SECONDS = 120.0
 NAMESPACE = "large"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 
