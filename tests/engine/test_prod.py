@@ -171,7 +171,7 @@ def destroyed(prod: Life, world: World) -> Outcome:
     world.settings("prod", lambda platform: platform["cluster"].update(deletionProtection=False))
     prod.stack.up()
     changed = {(entry["operation"], entry["type"]) for entry in world.outside.entries()[before:] if "type" in entry}
-    unprotected = (CLUSTER, "aws:ecr/repository:Repository", "aws:s3/bucket:Bucket")
+    unprotected = (CLUSTER, "aws:ecr/repository:Repository")
     assert changed == {("update", token) for token in unprotected}
     return prod.stack.destroy()
 
