@@ -40,10 +40,10 @@ class EngineCluster:
         """The CRDs that every environment has, where no release of the program brings them."""
         apply_definitions(self.client, custom_resource_definitions([source for source in SOURCES if not source.group]))
 
-    def add_nodes(self, manifests: Sequence[Manifest]) -> None:
+    def add_nodes(self, manifests: Sequence[Manifest], spares: bool) -> None:
         """Nodes that have room for the pods of a plan. Here they stand before their NodePools do."""
         nodes = nodes_for(manifests)
-        put_nodes(self.client, [*nodes, *_spares(nodes)], lambda _: None)
+        put_nodes(self.client, [*nodes, *(_spares(nodes) if spares else [])], lambda _: None)
         assert wait_for(lambda: all(node.ready for node in read_nodes(self.client)), _READY_SECONDS)
 
     def sweep(self) -> None:
@@ -77,13 +77,12 @@ class EngineCluster:
 
 
 def _spares(nodes: Sequence[SimulatedNode]) -> list[SimulatedNode]:
-    """One more of each machine of each pool.
+    """Every node once more.
 
-    The engine creates servers in no order, and the scheduler may put small ones on a machine that a large one needs;
-    Karpenter would start another then.
+    The engine creates servers in no order, and the scheduler may put others on a machine, or in a zone, that a large
+    one or a group's follower needs; Karpenter would start another then.
     """
-    first = {(node.pool, node.instance_type): node for node in nodes}
-    return [_renamed(node, f"{node.name}-spare") for node in first.values()]
+    return [_renamed(node, f"{node.name}-spare") for node in nodes]
 
 
 def _renamed(node: SimulatedNode, name: str) -> SimulatedNode:

@@ -16,7 +16,7 @@ SECONDS = 30.0
 def local(world: World) -> EngineStack:
     """The stack, brought up."""
     world.cluster.install_definitions()
-    world.add_nodes("local")
+    world.add_nodes("local", spares=False)
     stack = world.stack("local")
     stack.up()
     return stack

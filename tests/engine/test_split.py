@@ -76,7 +76,8 @@ def test_the_foundation_of_a_protected_environment_refuses_first_of_all(up: Stac
     assert "because it is protected" in said
     assert world.outside.rows() == before
     world.settings("prod", lambda platform: platform["cluster"].update(deletionProtection=False))
-    up[FOUNDATION].up()
+    for name in (FOUNDATION, PLATFORM):  # the gateway's CRDs are protected too
+        up[name].up()
 
 
 @pytest.mark.parametrize(("lower", "upper"), [(PLATFORM, WORKLOADS), (FOUNDATION, WORKLOADS)])

@@ -21,3 +21,5 @@ def test_staging_comes_up_stays_as_it_is_and_goes(world: World) -> None:
     below += [Group("aws:eks/cluster:Cluster"), Group("aws:ec2/vpc:Vpc")]
     for pool in (item.name for item in world.stack_file("staging").settings.node_pools):
         assert violations(world.outside.entries(), "delete", *of_pool(pool), *below) == []
+    for encrypted in ("aws:eks/cluster:Cluster", "aws:cloudwatch/logGroup:LogGroup"):
+        assert violations(world.outside.entries(), "delete", Group(encrypted), Group("aws:kms/key:Key")) == []

@@ -136,8 +136,10 @@ class World:
     def impatient(self, seconds: float) -> Iterator[None]:
         """Let the Kubernetes provider wait no longer than this for anything, for as long as the block lasts."""
         self.environment[PATIENCE] = str(seconds)
-        yield
-        self.environment[PATIENCE] = str(_PATIENCE_SECONDS)
+        try:
+            yield
+        finally:
+            self.environment[PATIENCE] = str(_PATIENCE_SECONDS)
 
     def stack_file(self, name: str) -> StackFile:
         """The settings of a stack as they are in this world."""
@@ -149,9 +151,9 @@ class World:
         command = [str(self.folder / "bin" / "pulumi"), "--non-interactive", *arguments]
         return subprocess.Popen(command, cwd=self.project, env=environment, stdout=subprocess.DEVNULL)
 
-    def add_nodes(self, name: str) -> None:
-        """Nodes for all pods of an environment."""
-        self.cluster.add_nodes(kubernetes_manifests(evaluate(self.stack_file(name), "stand-in")))
+    def add_nodes(self, name: str, spares: bool = True) -> None:
+        """Nodes for all pods of an environment; without spares for no pod more."""
+        self.cluster.add_nodes(kubernetes_manifests(evaluate(self.stack_file(name), "stand-in")), spares)
 
     def left(self, name: str) -> list[str]:
         """What a destroy of a whole environment left behind, without what the program retains on purpose."""
