@@ -23,6 +23,7 @@ _OF_ONE_MODEL: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     storage.pinned_downloads,
     kserve_servers.hugging_face_takes_few,
     engines.remote_code_is_pinned,
+    engines.image_is_the_engines,
 )
 
 
