@@ -12,7 +12,7 @@ from infra.conventions import GATEWAY_NAMESPACE
 from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.canary import CanarySettings, canary_of, differences, splits
 from infra.versions import DOWNLOAD_IMAGE
-from stacks.gateway_layer import route_namespace
+from stacks.gateway_args import route_namespace
 
 if TYPE_CHECKING:  # imported where it is used: most environments have no canary
     from components.serving.canary.rollout import CanaryRolloutArgs, TrafficSplitArgs

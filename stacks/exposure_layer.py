@@ -11,7 +11,7 @@ from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.checks.exposure import largest_idle_seconds
 from infra.settings.gateway import ExposeSettings
 from infra.settings.gateway_routes import longest_generation
-from stacks.gateway_layer import port_of, selector_of, service_of
+from stacks.server_address import port_of, selector_of, service_of
 
 if TYPE_CHECKING:
     from components.serving.simple_exposure import SimpleExposureArgs

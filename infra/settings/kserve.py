@@ -74,7 +74,7 @@ class KServeModelSettings(Settings):
     vLLM inside; its image is of KServe's version, and it takes no engineOptions. Default: the model's engine."""
     canary_traffic_percent: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
     """Share of the traffic in % that the newest revision gets; the rest stays with the one before. Only in mode
-    Knative: elsewhere KServe ignores it in silence. Default: all, once it is ready."""
+    Knative: elsewhere KServe ignores it in silence. Default: 100, once it is ready; always written."""
     min_replicas: Count | None = None
     """Fewest servers, in mode Knative; 0 lets go of the last one, and a first request then waits for a whole start.
     A revision begins with the model's `replicas`. Default: as many."""

@@ -1,7 +1,7 @@
 """Staging in the real engine, once through its life. It has what no other whole environment has: two ranges, spot."""
 
 from tests.engine.order import Group, of_pool, violations
-from tests.engine.providers.kube_components import brought_by_files
+from tests.engine.providers.kube_components import DEFINITION, brought_by_files
 from tests.engine.world import World
 
 
@@ -21,5 +21,9 @@ def test_staging_comes_up_stays_as_it_is_and_goes(world: World) -> None:
     below += [Group("aws:eks/cluster:Cluster"), Group("aws:ec2/vpc:Vpc")]
     for pool in (item.name for item in world.stack_file("staging").settings.node_pools):
         assert violations(world.outside.entries(), "delete", *of_pool(pool), *below) == []
+    routes, controller = Group("kubernetes:gateway.networking.k8s.io/v1:HTTPRoute"), Group("*:Release", "envoy-gateway")
+    for kinds in ("gateway-crds:*", "gateway-inference-crds:*"):
+        found = Group(DEFINITION, kinds)
+        assert violations(world.outside.entries(), "delete", routes, controller, found) == []
     for encrypted in ("aws:eks/cluster:Cluster", "aws:cloudwatch/logGroup:LogGroup"):
         assert violations(world.outside.entries(), "delete", Group(encrypted), Group("aws:kms/key:Key")) == []

@@ -268,11 +268,14 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
     if loop.is_closed():
         return
     loop.set_exception_handler(lambda *_: None)  # echoes of the failure that the engine has reported
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.run_until_complete(_cancel(asyncio.all_tasks(loop)))
     loop.close()
+
+
+async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _version(sdk: Any) -> str:

@@ -13,7 +13,7 @@ from simulator.apply import dry_run
 from simulator.client import Client
 from simulator.releases import substitutes
 from stacks.exposure_layer import exposure_args
-from stacks.gateway_layer import gateway_args
+from stacks.gateway_args import gateway_args
 from tests.embedded import Listener
 from tests.serving.gateway_example import example_plan, manifests, named, raw, settings_of
 from tests.storage.test_api_server import bodies_of_pods

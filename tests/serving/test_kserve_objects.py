@@ -2,12 +2,19 @@
 
 import json
 
+import pytest
+
+from components.serving.kserve_models.inference_service_spec import (
+    inference_service_annotations,
+    inference_service_spec,
+)
 from components.serving.kserve_models.knative_spec import FEATURES, knative_serving_spec
 from components.serving.kserve_models.policies import llm_selector
 from components.serving.kserve_models.values import configuration_data, llm_resources_values, resources_values
 from infra.planning.drain import DrainBudget
 from infra.planning.kserve import revision_timeout_seconds
-from tests.serving.kserve_example import Json, body_of, objects, plan, settings_with
+from stacks.kserve_layer import kserve_model_args
+from tests.serving.kserve_example import DRAFT, Json, body_of, objects, plan, settings_with
 
 MODE = "serving.kserve.io/deploymentMode"
 
@@ -55,6 +62,21 @@ def test_a_knative_predictor_has_nothing_that_knative_refuses() -> None:
     assert predictor["canaryTrafficPercent"] == 10
     assert (predictor["minReplicas"], predictor["maxReplicas"], predictor["containerConcurrency"]) == (1, 3, 32)
     assert predictor["annotations"]["serving.knative.dev/progress-deadline"] == "2700s"
+
+
+@pytest.mark.parametrize(
+    ("settings", "share", "forced"),
+    [({}, 100, True), ({"canaryTrafficPercent": 25}, 25, True), ({"canaryTrafficPercent": 0}, 0, False)],
+    ids=["none", "some", "a rollout's, that has just begun"],
+)
+def test_the_share_of_a_revision_is_always_written(settings: Json, share: int, forced: bool) -> None:
+    """What a rollout left there would hold for every version after it."""
+    found = settings_with(lambda raw: raw["models"][DRAFT].update(kserve={"mode": "Knative", **settings}))
+    args = kserve_model_args(found.models[DRAFT], found)
+
+    assert inference_service_spec("draft", args)["predictor"]["canaryTrafficPercent"] == share
+    annotations = inference_service_annotations(args)
+    assert annotations.get("pulumi.com/patchForce") == ("true" if forced else None)
 
 
 def test_knative_takes_what_a_predictor_has() -> None:

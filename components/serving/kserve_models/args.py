@@ -72,7 +72,7 @@ class KServeModelArgs(TypedDict):
     container_concurrency: NotRequired[int]
     """Requests of one server at a time, in mode Knative; default: no limit."""
     canary_traffic_percent: NotRequired[int]
-    """Share in % of the newest revision, in mode Knative; default: all."""
+    """Share in % of the newest revision, in mode Knative; default: 100, always written."""
     prefill: NotRequired[PrefillArgs]
     """Servers for prompts only, with LLMInferenceService."""
     lora: NotRequired[LoraArgs]

@@ -31,9 +31,15 @@ _KNATIVE_PORT = "http1"
 
 
 def inference_service_annotations(args: KServeModelArgs) -> dict[str, str]:
-    """Annotations of the InferenceService: the mode always, and no autoscaler by the CPU's load in mode Standard."""
+    """Annotations of the InferenceService: the mode always, and no autoscaler by the CPU's load in mode Standard.
+
+    In mode Knative a rollout may have left its share of the traffic behind, which the next update takes over by force.
+    While one is under way, which begins at 0, the share is the rollout's.
+    """
     mode = {MODE_ANNOTATION: args["mode"]}
-    return mode if args["mode"] == "Knative" else {**mode, AUTOSCALER_ANNOTATION: "none"}
+    if args["mode"] == "Standard":
+        return {**mode, AUTOSCALER_ANNOTATION: "none"}
+    return {**mode, "pulumi.com/patchForce": "true"} if _share(args) else mode
 
 
 def inference_service_spec(name: str, args: KServeModelArgs) -> Spec:
@@ -55,8 +61,13 @@ def _standard(name: str, args: KServeModelArgs) -> Spec:
     }
 
 
+def _share(args: KServeModelArgs) -> int:
+    """Of the newest revision, in %. Always written: a share that a rollout left would hold for every version after it.
+    100 is what no share means too (pkg/controller/v1beta1/inferenceservice/reconcilers/knative/ksvc_reconciler.go)."""
+    return args.get("canary_traffic_percent", 100)
+
+
 def _knative(name: str, args: KServeModelArgs) -> Spec:
-    canary = args.get("canary_traffic_percent")
     return {
         "labels": object_labels(name, args["engine"]),
         "annotations": _revision_annotations(args),
@@ -66,7 +77,7 @@ def _knative(name: str, args: KServeModelArgs) -> Spec:
         "timeout": revision_timeout_seconds(args["pod"]["shutdown_timeout_seconds"]),
         # 0: no limit.
         "containerConcurrency": args.get("container_concurrency", 0),
-        **({} if canary is None else {"canaryTrafficPercent": canary}),
+        "canaryTrafficPercent": _share(args),
     }
 
 

@@ -21,6 +21,7 @@ _DEFINITIONS = {
     "kserve-llmisvc-crd": "kserve",
     "ai-gateway-crds-helm": "ai-gateway",
     "external-secrets": "external-secrets",
+    "knative-operator": "knative-operator",
 }
 _KEPT_DEFINITIONS = {"lws": "lws"}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from simulator.client import ApiError, Client, Json
 from tests.engine.providers.changes import Change, NotReadyError, ProviderError, Replacement
+from tests.engine.providers.kube_absent import speak_for_the_absent
 from tests.engine.providers.kube_components import construct
 from tests.engine.providers.kube_connection import connect
 from tests.engine.providers.kube_releases import RELEASE, Releases
@@ -144,6 +145,7 @@ class KubernetesProvider(StandIn):
             live = client.apply(body)
         except ApiError as error:
             raise ProviderError(f"resource {self._identifier(body)} was not applied: {error.message}") from None
+        speak_for_the_absent(client, live)
         path = client.path_of(body)
 
         def ready() -> bool:
