@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.settings import StackFile, load_stack_file
 from tests.embedded import control_plane, listener, state_root
@@ -16,6 +17,10 @@ __all__ = ["control_plane", "listener", "state_root"]  # fixtures
 
 # An f-string on an Output would print a warning and go on; here it raises.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
+
+# Two tests at once on two busy cores: how long one example takes says nothing of the code.
+settings.register_profile("gpu-platform", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gpu-platform")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -59,7 +59,7 @@ def _places(value: Any) -> Any:
         yield from _places(item)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CHANGES)
 def test_every_changed_input_is_in_exactly_one_finding(edits: list[tuple[int, int, Any, bool]]) -> None:
     before, after = plan_of("local"), changed(plan_of("local"), edits)
@@ -96,7 +96,7 @@ def plan_json(value: Any) -> str:
     return json.dumps(value_as_json(value), sort_keys=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CHANGES, st.sampled_from(["local", "dev"]))
 def test_sums_stay_within_what_runs_and_the_result_is_json(edits: list[tuple[int, int, Any, bool]], env: str) -> None:
     before = plan_of(env)
@@ -114,7 +114,7 @@ def test_sums_stay_within_what_runs_and_the_result_is_json(edits: list[tuple[int
     assert json.loads(json.dumps(blast_radius_as_json(found)))["gpus"] == found.gpus
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(CHANGES)
 def test_forth_and_back_names_the_same_resources(edits: list[tuple[int, int, Any, bool]]) -> None:
     before = plan_of("local")

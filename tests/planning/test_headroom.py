@@ -146,7 +146,7 @@ def really_fits(fleet: list[Servers], pools: list[Room]) -> bool:
 SIZES = st.sampled_from([(1,), (4,), (1, 4), (2, 4), (1, 2, 4)])
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     st.integers(1, 9),
     st.integers(1, 4),
@@ -162,7 +162,7 @@ def test_within_one_pool_nothing_is_missed(
     assert fleet_fits(fleet, pools) == really_fits(fleet, pools)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(
     st.lists(st.tuples(st.integers(1, 6), st.integers(1, 3), SIZES), min_size=2, max_size=2),
     st.lists(
@@ -182,7 +182,7 @@ def test_what_is_found_to_fit_does(
         assert really_fits(fleet, pools)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(st.integers(1, 8), st.integers(1, 3), SIZES, st.integers(1, 4), st.sampled_from([1, 2, 4]))
 def test_the_limits_that_are_proposed_are_enough_and_the_nearest(
     gpus: int, nodes: int, sizes: tuple[int, ...], count: int, devices: int

@@ -75,7 +75,7 @@ def any_devices(draw: st.DrawFn) -> tuple[str, dict[str, int]]:
 
 
 @given(any_devices())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_what_fits_is_what_the_placement_table_allows(case: tuple[str, dict[str, int]]) -> None:
     name, devices = case
     gpu = mig_gpus()[name]

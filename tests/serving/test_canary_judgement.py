@@ -174,7 +174,7 @@ def test_windows_of_servers_that_come_start_anew_and_go() -> None:
     assert window(before, after).requests == 30 + 5 + 2
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=300), st.floats(0.01, 0.99))
 def test_a_quantile_lies_in_the_bucket_that_holds_it(seconds: list[float], quantile: float) -> None:
     histogram = Histogram(TPOT_BUCKETS)
@@ -194,7 +194,7 @@ def test_a_quantile_lies_in_the_bucket_that_holds_it(seconds: list[float], quant
         assert guessed == pytest.approx(sum(seconds), rel=1e-3, abs=1e-3 * len(seconds))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 1_000_000), st.integers(0, 100))
 def test_weights_keep_their_sum_and_never_round_a_share_away(total: int, percent: int) -> None:
     stable, canary = weights(total, percent)

@@ -145,7 +145,7 @@ def test_what_cannot_be_judged_or_split_is_refused(raw: dict[str, Any], path: st
     assert said in found[path]
 
 
-@settings_of(max_examples=60, deadline=None)
+@settings_of(max_examples=60)
 @given(st.lists(st.integers(-200, 200), max_size=8))
 def test_the_steps_that_are_proposed_work(steps: list[int]) -> None:
     assert faults_of_steps(nearest_steps(steps)) == ""

@@ -226,7 +226,7 @@ def test_as_many_may_wait_whatever_the_engine_counts() -> None:
         arguments(max_queued_requests=5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(gib=st.floats(0.5, 500))
 def test_offloaded_blocks_have_room_in_shared_memory(gib: float) -> None:
     """vLLM maps them from a file in /dev/shm; tmpfs counts as the container's memory."""

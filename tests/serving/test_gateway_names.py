@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import InputError, Problem
@@ -114,7 +114,7 @@ MATCHES = st.fixed_dictionaries(
 ).filter(bool)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(MATCHES, min_size=2, max_size=3))
 def test_chance_decides_between_routes_exactly_where_they_are_refused(matches: list[dict[str, Any]]) -> None:
     """Every request of the small world is tried: the best of its routes is one, or the settings are refused."""

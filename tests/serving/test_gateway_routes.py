@@ -1,7 +1,7 @@
 """Which requests reach which model, told from the example's manifests by the rules of the Gateway API."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.planning.routes import CLIENT_HEADER, GATEWAY_PATHS, MODEL_HEADER
@@ -99,7 +99,6 @@ def test_an_unknown_model_or_host_is_refused() -> None:
     assert answer(Request(CHAT, "qwen3-32b", host="other.example.com"), manifests()).status == 404
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     path=st.one_of(st.sampled_from([*GATEWAY_PATHS, *UNSAFE]), st.text(max_size=20)).map(
         lambda text: f"/{text.lstrip('/')}"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import InputError, Problem
@@ -167,7 +167,6 @@ def test_an_idle_time_out_shorter_than_the_longest_generation_is_refused() -> No
     assert (found.path, found.mend) == ("models[4].expose.idleSeconds", "write 91")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(1, 7000), min_size=1), st.none() | st.integers(1, 7000))
 def test_a_default_time_out_is_always_long_enough(generations: list[int], asked_for: int | None) -> None:
     waits = patience(generations, asked_for)
@@ -177,7 +176,6 @@ def test_a_default_time_out_is_always_long_enough(generations: list[int], asked_
     assert waits.load_balancer_idle_seconds > waits.stream_idle_seconds > waits.request_seconds
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.tuples(*[st.sampled_from(["", *"abcde"])] * 5))
 def test_a_cycle_is_found_where_following_the_overflow_never_ends(targets: tuple[str, ...]) -> None:
     overflow = {name: target for name, target in zip("abcde", targets, strict=True) if target}

@@ -178,7 +178,7 @@ def test_what_cannot_work_is_refused_with_the_nearest_that_does(case: str) -> No
 REPLACE = {"strategy": "replace"}
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(st.integers(0, 2), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20), st.integers(1, 4))
 def test_the_numbers_that_are_offered_pass(index: int, tensor: int, stages: int, copies: int, nodes: int) -> None:
     def edit(raw: Change) -> None:

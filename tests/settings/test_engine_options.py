@@ -218,7 +218,7 @@ def test_code_of_a_draft_model_is_pinned_too() -> None:
     refused("engineOptions.speculative.model", raw(chosen, revision="a" * 40))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(sorted(flag_table("vllm").removed)))
 def test_every_removed_flag_is_an_error(flag: str) -> None:
     refused("engineOptions.extraArguments[0]", raw({"extraArguments": [flag]}))

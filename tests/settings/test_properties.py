@@ -106,7 +106,7 @@ def assert_clear(error: InputError) -> None:
         assert "see the schema" not in problem.mend
 
 
-@settings(max_examples=10_000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10_000, derandomize=True)
 @given(mutated())
 def test_settings_are_valid_or_every_problem_is_clear(raw: object) -> None:
     try:
@@ -118,7 +118,7 @@ def test_settings_are_valid_or_every_problem_is_clear(raw: object) -> None:
         assert isinstance(found, PlatformSettings)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(mutated())
 def test_what_is_valid_can_be_evaluated(raw: object) -> None:
     """Nothing that the settings accept ends the preview with a traceback."""
@@ -154,7 +154,7 @@ def mutated_text(draw: st.DrawFn) -> bytes:
     return text
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(text=mutated_text())
 def test_a_file_is_valid_or_every_problem_is_clear(tmp_path_factory: Any, text: bytes) -> None:
     path: Path = tmp_path_factory.getbasetemp() / "Pulumi.mutated.yaml"

@@ -133,7 +133,7 @@ def test_a_pair_over_small_nodes_fits_what_its_machine_has_for_pods() -> None:
     assert host_request(model, pools, found.mig_layouts).all_memory_gib * 1024 < machine.allocatable_memory_mib
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     st.tuples(st.integers(1, 10), st.integers(1, 6), st.integers(1, 4), st.integers(1, 3)),
     st.tuples(st.integers(1, 60), st.integers(1, 300), st.integers(0, 250)),
