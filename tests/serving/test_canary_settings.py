@@ -104,6 +104,17 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
     assert (model.max_model_len, model.kserve.canary_traffic_percent) == (32768, 0)
 
 
+@pytest.mark.parametrize("kserve", [None, {"mode": "Knative"}])
+def test_another_model_has_no_commit_and_no_size_of_the_one_before(kserve: dict[str, str] | None) -> None:
+    stable: dict[str, Any] = {"revision": "a" * 40, "checkpointGib": 20.0, "shapeOf": "Qwen/Qwen3-8B"}
+    canary = {"model": "Qwen/Qwen3-14B", "maxModelLen": None, "qualityCheck": None}
+    raw = example({**stable, "kserve": kserve}, canary, **({"gateway": None} if kserve else {}))
+
+    found = with_canaries(parse_settings(raw)).models[-1]
+
+    assert (found.model, found.revision, found.checkpoint_gib, found.shape_of) == ("Qwen/Qwen3-14B", None, None, None)
+
+
 @pytest.mark.parametrize(
     ("raw", "path", "said"),
     [
@@ -116,7 +127,7 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
         (
             example({"kserve": {"kind": "LLMInferenceService"}}, {"qualityCheck": None}),
             "models[0].canary",
-            "write kserve.mode: Knative",
+            "write kserve: {kind: InferenceService, mode: Knative}",
         ),
         (example({"kserve": {"mode": "Knative"}}), "models[0].canary.qualityCheck", "no address of its own"),
         (example(canary={"maxModelLen": None}), "models[0].canary", "at least one of image"),

@@ -48,7 +48,7 @@ REFUSED = [
     (without(CHAT, "mode"), "models[0].kserve.mode", "write mode: Standard"),
     (kserve(ASSISTANT, mode="Standard"), "models[3].kserve.mode", "remove it"),
     (kserve(CHAT, canaryTrafficPercent=10), "models[0].kserve.canaryTrafficPercent", "weights of a gateway route"),
-    (kserve(ASSISTANT, canaryTrafficPercent=10), "models[3].kserve.canaryTrafficPercent", "write mode: Knative"),
+    (kserve(ASSISTANT, canaryTrafficPercent=10), "models[3].kserve.canaryTrafficPercent", "InferenceService with mode"),
     (kserve(CHAT, minReplicas=0), "models[0].kserve.minReplicas", "`replicas`"),
     (kserve(CHAT, containerConcurrency=1), "models[0].kserve.containerConcurrency", "admission limits"),
     (kserve(CHAT, prefill={"replicas": 1}), "models[0].kserve.prefill", "write kind: LLMInferenceService"),
@@ -67,6 +67,19 @@ REFUSED = [
     ),
     (kserve(ASSISTANT, prefill={"tensorParallel": 16}), "models[3].kserve.prefill.tensorParallel", "write 8"),
     (kserve(ASSISTANT, prefill={"tensorParallel": 3}), "models[3].kserve.prefill.tensorParallel", "write 2"),
+    (
+        both(model(ASSISTANT, tensorParallel=1, pipelineParallel=4), kserve(ASSISTANT, prefill={"tensorParallel": 4})),
+        "models[3].kserve.prefill.tensorParallel",
+        "write 2",
+    ),
+    (
+        both(
+            model(ASSISTANT, model="microsoft/phi-4", maxModelLen=8192),
+            kserve(ASSISTANT, prefill={"tensorParallel": 4}),
+        ),
+        "models[3].kserve.prefill.tensorParallel",
+        "write 5",
+    ),
     (lambda raw: raw.pop("kserve"), "models[3].kserve.route", "add kserve: {gateway:"),
     (model(SUMMARIES, image="docker.io/example-org/server:v0.33.0"), "models[2].image", "write runtime: vllm"),
     (model(SUMMARIES, pipelineParallel=2), "models[2].pipelineParallel", "write runtime: vllm"),

@@ -54,12 +54,13 @@ def traffic_can_be_split(draft: Draft) -> Iterator[Problem]:
                         "remove balance; the picker is back when the canary is gone",
                     )
         elif model.kserve.mode != "Knative":
-            kind = model.kserve.mode or model.kserve.kind
+            kind = f"in mode {model.kserve.mode}" if model.kserve.mode else f"with kind {model.kserve.kind}"
             yield Problem(
                 path,
-                f"a canary of {model.name}, which KServe serves in mode {kind}",
+                f"a canary of {model.name}, which KServe serves {kind}",
                 "mode Knative, or a model without kserve: in any other mode KServe ignores canaryTrafficPercent",
-                "write kserve.mode: Knative, or remove kserve and add a route of the gateway",
+                "write kserve: {kind: InferenceService, mode: Knative}, or remove kserve and add a route of the"
+                " gateway",
             )
         elif model.kserve.canary_traffic_percent is not None:
             yield Problem(
