@@ -269,3 +269,40 @@ def test_a_revision_outlives_its_longest_request(generation: int) -> None:
 
     assert timeout >= generation + EXIT_MARGIN_SECONDS
     assert (timeout <= KNATIVE_LONGEST_TIMEOUT_SECONDS) == (generation <= longest_knative_drain())
+
+
+@pytest.mark.parametrize(("longest", "shutdown"), [("129s", 90), ("120s", 81)])
+def test_the_end_of_a_knative_server_nests_in_that_of_its_node(longest: str, shutdown: int) -> None:
+    """Knative gives a pod its revision's time-out to end in: 30 s of its own, the longest generation and the exit."""
+
+    def edit(raw: Json) -> None:
+        raw["nodePools"].append({**raw["nodePools"][0], "name": "short", "terminationGracePeriod": longest})
+        raw["models"][DRAFT].update(nodePools=["short"], drain={"shutdownTimeoutSeconds": shutdown})
+
+    (problem,) = problems_with(edit)
+
+    assert problem.path == "models[1].drain"
+    assert problem.found.startswith(f"{revision_timeout_seconds(shutdown)} s")
+
+
+def test_a_knative_server_on_spot_ends_within_the_notice() -> None:
+    def edit(raw: Json, shutdown: int = 90) -> None:
+        raw["nodePools"].append({**raw["nodePools"][0], "name": "spot", "capacityTypes": ["spot"]})
+        drain = {"shutdownTimeoutSeconds": shutdown}
+        raw["models"][DRAFT].update(nodePools=["spot"], traffic="interruptible", drain=drain)
+
+    (problem,) = problems_with(edit)
+
+    assert (problem.path, problem.mend) == ("models[1].drain", "write shutdownTimeoutSeconds: 80 or less")
+    assert problems_with(lambda raw: edit(raw, 80)) == []
+
+
+def test_a_destroy_waits_for_a_knative_server() -> None:
+    def edit(raw: Json) -> None:
+        raw["nodePools"][0]["terminationGracePeriod"] = "2h"
+        raw["models"][DRAFT]["drain"] = {"shutdownTimeoutSeconds": 510}
+        raw["destroy"] = {"drainMinutes": 9}
+
+    (problem,) = problems_with(edit)
+
+    assert (problem.path, problem.mend) == ("destroy.drainMinutes", "write 10, or shorten the drain of draft")

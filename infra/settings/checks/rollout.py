@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.errors import Problem
-from infra.planning.drain import DrainBudget
 from infra.planning.headroom import Room, Servers, fleet_fits, headroom, nearest_limits, neighbours
 from infra.planning.startup import StartupBudget
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.workloads import drain_budget
 from infra.settings.models import ModelSettings
 from infra.settings.rooms import Form, forms_of, rooms_of, surge_of, waits_for_room
 
@@ -79,8 +79,7 @@ def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | Non
     if not waits_for_room(model) or answer.fits or not answer.fits_without:
         return None
     left, chosen = max(0, model.replicas - surge), _may_replace(model)
-    drain = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
-    patience = StartupBudget(model.startup_seconds).exchange_seconds(drain.grace_period_seconds)
+    patience = StartupBudget(model.startup_seconds).exchange_seconds(drain_budget(model).grace_period_seconds)
     replace_it = (
         f"; or write rollout: {{strategy: replace}}, which serves with {left} of {model.replicas} for up to"
         f" {model.startup_seconds} s at each exchange"
