@@ -7,6 +7,7 @@ from infra.planning.drain import SPOT_NOTICE_SECONDS, DrainBudget
 from infra.planning.group_size import GroupDrain
 from infra.planning.kserve import KNATIVE_QUIET_SECONDS
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.nearest_size import nearest_tensor_parallel
 from infra.settings.gateway_routes import scales_by_requests
 from infra.settings.models import ModelSettings
 from infra.settings.values import did_you_mean, duration_seconds
@@ -55,13 +56,11 @@ def parallel_divides_heads(draft: Draft) -> Iterator[Problem]:
     for index, model in draft.models:
         heads = model.shape.attention_heads if model.shape else None
         if heads and heads % model.tensor_parallel:
-            divisors = [number for number in range(1, heads + 1) if heads % number == 0]
-            closest = min(divisors, key=lambda number: (abs(number - model.tensor_parallel), number))
             yield Problem(
                 f"models[{index}].tensorParallel",
                 str(model.tensor_parallel),
                 f"a divisor of the {heads} attention heads of {model.shape_of or model.model}",
-                f"write {closest}",
+                f"write {nearest_tensor_parallel(draft, model)}",
             )
 
 
