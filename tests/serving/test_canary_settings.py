@@ -104,6 +104,40 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
     assert (model.max_model_len, model.kserve.canary_traffic_percent) == (32768, 0)
 
 
+@pytest.mark.parametrize(
+    ("model", "canary", "path", "said"),
+    [
+        ({}, {"image": "docker.io/lmsysorg/sglang:v0.5.23"}, "models[0].canary.image", "this is one of sglang"),
+        ({}, {"image": "docker.io/vllm/vllm-openai:v0.10.0"}, "models[0].canary.image", "vLLM 0.18 or newer"),
+        (
+            {"engineOptions": {"quantization": "awq"}, "model": "org/awq", "checkpointGib": 6.0},
+            {"model": "Qwen/Qwen3-8B"},
+            "models[0].canary",
+            "engineOptions.quantization",
+        ),
+        (
+            {"startupSeconds": 200},
+            {"model": "org/large", "checkpointGib": 400.0, "maxModelLen": None},
+            "models[0].canary",
+            "startupSeconds 200, which the canary has from models[0]",
+        ),
+    ],
+)
+def test_what_no_server_could_be_told_is_refused_of_a_canary_too(
+    model: dict[str, Any], canary: dict[str, Any], path: str, said: str
+) -> None:
+    assert said in problems(example(model, canary))[path]
+
+
+def test_heads_of_a_canary_are_divided_as_those_of_its_model() -> None:
+    raw = example({"tensorParallel": 4}, {"model": "microsoft/phi-4", "maxModelLen": None})
+    raw["nodePools"][0] |= {"instanceTypes": ["g6e.12xlarge"], "limits": {"gpus": 32, "nodes": 8}}
+    found = problems(raw)["models[0].canary"]
+
+    assert found.startswith("tensorParallel 4, which the canary has from models[0] | ")
+    assert "10 key-value heads of microsoft/phi-4 | write 2 (tensorParallel of models[0])" in found
+
+
 @pytest.mark.parametrize("kserve", [None, {"mode": "Knative"}])
 def test_another_model_has_no_commit_and_no_size_of_the_one_before(kserve: dict[str, str] | None) -> None:
     stable: dict[str, Any] = {"revision": "a" * 40, "checkpointGib": 20.0, "shapeOf": "Qwen/Qwen3-8B"}
