@@ -57,7 +57,7 @@ class Servers:
     Attributes:
         pools: names of the pools they may run on.
         devices: how many of `resource` one server has.
-        cpu, memory_gib: what one asks for where the settings state it; 0 is a share of the node that always fits.
+        cpu, memory_gib: what one asks for; 0 where that is not known.
         apart: whether each must have a node that no other of the same model is on.
     """
 

@@ -80,6 +80,16 @@ REFUSED = [
         "models[3].kserve.prefill.tensorParallel",
         "write 5",
     ),
+    (
+        kserve(ASSISTANT, lora={"adapters": [{"name": "assistant", "uri": "hf://example-org/legal"}]}),
+        "models[3].kserve.lora.adapters[0].name",
+        "rename it",
+    ),
+    (
+        kserve(ASSISTANT, lora={"adapters": [{"name": "a", "uri": f"hf://example-org/{item}"} for item in "bc"]}),
+        "models[3].kserve.lora.adapters[1].name",
+        "rename it",
+    ),
     (lambda raw: raw.pop("kserve"), "models[3].kserve.route", "add kserve: {gateway:"),
     (model(SUMMARIES, image="docker.io/example-org/server:v0.33.0"), "models[2].image", "write runtime: vllm"),
     (model(SUMMARIES, pipelineParallel=2), "models[2].pipelineParallel", "write runtime: vllm"),

@@ -113,6 +113,15 @@ def test_a_server_that_no_node_holds_crowds_nobody_out() -> None:
     assert paths([model(), large], [pool()]) == ["models[1].resources.memoryGib"]
 
 
+def test_what_a_server_asks_for_unsaid_counts_beside_what_another_says() -> None:
+    """On four GPUs with 38 cores for servers: one with 30, and two with their share of nine each."""
+    node = pool(instanceTypes=["g6.12xlarge"], limits={"gpus": 4, "nodes": 1})
+    large = model("large", resources={"cpu": 30})
+
+    assert parsed([model(replicas=3)], [node])
+    assert paths([model(replicas=2), large], [node]) == ["models[0].replicas", "models[1].replicas"]
+
+
 def test_the_limits_that_are_named_hold_all_servers() -> None:
     with pytest.raises(InputError) as caught:
         parsed([model(replicas=9), model("few")], [pool(limits={"gpus": 8, "nodes": 2})])

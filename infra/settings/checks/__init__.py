@@ -166,6 +166,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     kserve.prefill_fits_node,
     kserve.routes_have_a_gateway,
     kserve.adapters_can_be_had,
+    kserve.adapters_have_names,
     kserve_servers.hugging_face_takes_few,
     kserve_servers.knative_holds_less,
     kserve_servers.rollouts_are_held,

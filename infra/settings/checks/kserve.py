@@ -172,7 +172,8 @@ def prefill_fits_node(draft: Draft) -> Iterator[Problem]:
         if kserve.prefill.tensor_parallel is None:
             continue  # as the model's own, of which it is said
         if size.gpus > largest:
-            accepted = f"at most {largest} GPUs, those of the largest node of {', '.join(model.node_pools)}"
+            gpus = f"{largest} GPU{'s' if largest > 1 else ''}"
+            accepted = f"at most {gpus}, those of the largest node of {', '.join(model.node_pools)}"
             found = str(size.tensor_parallel) if size.gpus == size.tensor_parallel else in_numbers(size)
             yield Problem(key, found, accepted, mend)
         elif size.gpus > 1 and alike.shape and not divides(alike, size):
@@ -205,6 +206,21 @@ def adapters_can_be_had(draft: Draft) -> Iterator[Problem]:
                     "no adapters of KServe's beside a store: it fetches and mounts them only with the model",
                     "remove weights, or write engineOptions.loraAdapters with a path in the image",
                 )
+
+
+def adapters_have_names(draft: Draft) -> Iterator[Problem]:
+    """Requests choose by name: the model, or one of its adapters."""
+    for path, model, kserve in _served(draft):
+        seen = {model.name}
+        for position, adapter in enumerate(kserve.lora.adapters if kserve.lora else ()):
+            if adapter.name in seen:
+                yield Problem(
+                    f"{path}.lora.adapters[{position}].name",
+                    f'"{adapter.name}"',
+                    "a name that neither the model nor another adapter has: requests choose by it",
+                    "rename it",
+                )
+            seen.add(adapter.name)
 
 
 def _on_knative(kserve: KServeModelSettings) -> bool:
