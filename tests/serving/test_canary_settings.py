@@ -15,6 +15,7 @@ from infra.planning.canary import faults_of_steps, nearest_steps
 from infra.settings import PlatformSettings, parse_settings
 from infra.settings.canary import canary_of, with_canaries, without_canaries
 from infra.settings.gateway import RouteSettings
+from stacks.canary_layer import canary_rollout_args
 from tests.conftest import ROOT
 
 
@@ -102,6 +103,22 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
     (model,) = found.models
     assert model.kserve is not None
     assert (model.max_model_len, model.kserve.canary_traffic_percent) == (32768, 0)
+
+
+@pytest.mark.parametrize(("fewest", "wanted"), [({}, 2), ({"minReplicas": 1}, 1)])
+def test_knative_keeps_no_more_servers_of_a_canary_than_the_fewest(fewest: dict[str, int], wanted: int) -> None:
+    kserve = {"mode": "Knative", "maxReplicas": 2, **fewest}
+    found = parse_settings(example({"kserve": kserve}, {"qualityCheck": None}, gateway=None))
+    (model,) = found.models
+    assert model.canary
+
+    assert canary_rollout_args(model, model.canary, found)["canary_servers"] == wanted
+
+
+def test_a_canary_that_knative_lets_go_of_is_refused() -> None:
+    raw = example({"kserve": {"mode": "Knative", "minReplicas": 0}}, {"qualityCheck": None}, gateway=None)
+
+    assert "at least 1 while there is a canary" in problems(raw)["models[0].kserve.minReplicas"]
 
 
 @pytest.mark.parametrize(

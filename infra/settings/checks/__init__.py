@@ -152,6 +152,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     canary.engine_can_be_measured,
     canary.something_differs,
     canary.servers_for_its_share,
+    canary.servers_stay,
     canary.names_are_free,
     canary.times_fit,
     canary.one_quality_check,

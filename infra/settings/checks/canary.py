@@ -133,6 +133,18 @@ def servers_for_its_share(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def servers_stay(draft: Draft) -> Iterator[Problem]:
+    """A revision that Knative lets go of while it has no traffic has no server that could be judged."""
+    for path, model, _ in _canaries(draft):
+        if model.kserve and model.kserve.mode == "Knative" and model.kserve.min_replicas == 0:
+            yield Problem(
+                f"{path.removesuffix('.canary')}.kserve.minReplicas",
+                f"0 for {model.name}, which has a canary",
+                "at least 1 while there is a canary: it begins without traffic, and with no server it is rolled back",
+                "write 1, or remove the canary and move the traffic by hand",
+            )
+
+
 def names_are_free(draft: Draft) -> Iterator[Problem]:
     """Its objects are called <name>-canary-<hash of its settings>."""
     names = {model.name for _, model in draft.models}
