@@ -62,7 +62,7 @@ def canary_rollout_args(
         "version": json.dumps([stable, differences(canary)], sort_keys=True),
         "stable": model.name,
         "canary": canary_of(model).name,
-        "canary_servers": canary.replicas or model.replicas,
+        "canary_servers": _servers(model, canary),
         "engine": model.engine,
         "port": HUGGING_FACE_SERVER.port if hugging_face else facts.metrics_port,
         "metrics_path": facts.metrics_path,
@@ -90,6 +90,12 @@ def canary_rollout_args(
         if check.url:
             args["check_url"] = check.url
     return args
+
+
+def _servers(model: ModelSettings, canary: CanarySettings) -> int:
+    """Servers of the canary that are there whatever the load: Knative lets a revision go down to its fewest."""
+    least = model.kserve.min_replicas if model.kserve else None
+    return canary.replicas or model.replicas if least is None else least
 
 
 def _splits(model: ModelSettings, settings: PlatformSettings) -> "list[TrafficSplitArgs]":

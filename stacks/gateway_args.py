@@ -10,7 +10,14 @@ from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.canary import without_canaries
 from infra.settings.gateway import GatewaySettings, RouteSettings, TlsSettings
 from infra.settings.gateway_access import AuthenticationSettings
-from infra.settings.gateway_routes import expanded, has_own_scheduler, patience_of, picks, scales_by_requests
+from infra.settings.gateway_routes import (
+    expanded,
+    has_own_scheduler,
+    patience_of,
+    picks,
+    scales_by_requests,
+    served_names,
+)
 from infra.versions import ENDPOINT_PICKER_IMAGE
 from stacks.server_address import port_of, selector_of, service_of
 
@@ -85,9 +92,10 @@ def _route(route: RouteSettings, gateway: GatewaySettings, models: Mapping[str, 
     first = models[route.backends[0].model]
     picked = picks(route, first)
     classes = {item.name: item.clients for item in gateway.classes}
-    backends = [_backend(models[item.model], item.weight, 0) for item in route.backends]
+    asked_for = route.match.model
+    backends = [_backend(models[item.model], item.weight, 0, asked_for) for item in route.backends]
     if route.overflow:
-        backends.append(_backend(models[route.overflow], 100, 1))
+        backends.append(_backend(models[route.overflow], 100, 1, asked_for))
     args: GatewayRouteArgs = {
         "name": route.name,
         "namespace": route_namespace(route, models),
@@ -116,14 +124,19 @@ def _route(route: RouteSettings, gateway: GatewaySettings, models: Mapping[str, 
     return args
 
 
-def _backend(model: ModelSettings, weight: int, priority: int) -> "RouteBackendArgs":
-    """A model as Envoy finds it: its pods by a headless Service, or Knative's Service, which starts pods."""
+def _backend(model: ModelSettings, weight: int, priority: int, asked_for: str | None) -> "RouteBackendArgs":
+    """A model as Envoy finds it: its pods by a headless Service, or Knative's Service, which starts pods.
+
+    Args:
+        asked_for: the model's name in the match; where it is an adapter's that the servers have, they are asked for it.
+    """
     service, port = service_of(model)
     host, host_port = f"{model.name}-endpoints", port_of(model)
     if has_own_scheduler(model) or scales_by_requests(model):
         host, host_port = service, port
     return {
         "model": model.name,
+        "asked_as": asked_for if asked_for and asked_for in served_names(model) else model.name,
         "host": f"{host}.{model.namespace}.svc.cluster.local",
         "port": host_port,
         "service": service,

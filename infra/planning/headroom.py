@@ -12,7 +12,6 @@ for the other. Zones are not looked at: a machine is taken to be sold in some zo
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 # More servers than this are not packed one by one; then only sums are compared.
 MOST_PACKED = 400
@@ -58,7 +57,7 @@ class Servers:
     Attributes:
         pools: names of the pools they may run on.
         devices: how many of `resource` one server has.
-        cpu, memory_gib: what one asks for where the settings state it; 0 is a share of the node that always fits.
+        cpu, memory_gib: what one asks for; 0 where that is not known.
         apart: whether each must have a node that no other of the same model is on.
     """
 
@@ -96,8 +95,12 @@ class Headroom:
 
 
 def headroom(name: str, surge: int, fleet: Sequence[Servers], rooms: Sequence[Room]) -> Headroom:
-    """Whether `surge` more servers of the model `name` have room beside all servers of `fleet`."""
+    """Whether `surge` more servers of the model `name` have room beside those of `fleet` that may be in their way.
+
+    Those share a pool with them, or with one that does: what has no room elsewhere is none of this.
+    """
     servers = next(item for item in fleet if item.name == name)
+    fleet = neighbours(servers, fleet)
     more = [replace(item, count=item.count + surge) if item.name == name else item for item in fleet]
     near = [room for room in rooms if room.name in servers.pools]
     sharing = [item for item in fleet if item.resource == servers.resource and set(item.pools) & set(servers.pools)]
@@ -112,6 +115,17 @@ def headroom(name: str, surge: int, fleet: Sequence[Servers], rooms: Sequence[Ro
         sum(item.count * item.devices for item in sharing),
         sum(_most_devices(room, servers.resource) for room in near),
     )
+
+
+def neighbours(servers: Servers, fleet: Sequence[Servers]) -> list[Servers]:
+    """Those of `fleet` that share a pool with `servers`, or with others that do, and so on; itself among them."""
+    pools = set(servers.pools)
+    while True:
+        near = [item for item in fleet if pools & set(item.pools)]
+        reached = pools.union(*(item.pools for item in near))
+        if reached == pools:
+            return near
+        pools = reached
 
 
 def fleet_fits(fleet: Sequence[Servers], rooms: Sequence[Room]) -> bool:
@@ -132,12 +146,15 @@ def nearest_limits(
         if room.name not in servers.pools or not room.machines:
             continue
         most = max(machine.gpus for machine in room.machines) * min(surge, 8)
-        for nodes, gpus in product(range(min(surge, 8) + 1), range(most + 1)):
+
+        def fits(nodes: int, gpus: int, room: Room = room) -> bool:
             raised = replace(room, gpu_limit=room.gpu_limit + gpus, node_limit=room.node_limit + nodes)
-            others = [raised if item.name == room.name else item for item in rooms]
-            if headroom(name, surge, fleet, others).fits:
-                found.append((nodes, gpus, room.name, raised.gpu_limit, raised.node_limit))
-                break
+            return headroom(name, surge, fleet, [raised if item.name == room.name else item for item in rooms]).fits
+
+        nodes = next((nodes for nodes in range(min(surge, 8) + 1) if fits(nodes, most)), None)
+        if nodes is not None:
+            gpus = next(gpus for gpus in range(most + 1) if fits(nodes, gpus))
+            found.append((nodes, gpus, room.name, room.gpu_limit + gpus, room.node_limit + nodes))
     best = min(found, default=None)
     return (best[2], best[3], best[4]) if best else None
 

@@ -131,10 +131,7 @@ def canary_of(model: "ModelSettings") -> "ModelSettings":
     """
     if model.canary is None:
         raise ValueError(f"{model.name} has no canary")
-    changes = differences(model.canary)
-    if "model" in changes:  # what was said of another checkpoint
-        changes = {"revision": None, "checkpoint_gib": None, "shape_of": None, **changes}
-    twin = model.model_copy(update={**changes, "canary": None, "expose": None})
+    twin = next_revision(model).model_copy(update={"canary": None, "expose": None})
     return twin.model_copy(update={"name": model.name + SUFFIX + _hash_of(twin)})
 
 
@@ -152,7 +149,12 @@ def servers_beside(model: "ModelSettings") -> tuple["ModelSettings", ...]:
 
 def next_revision(model: "ModelSettings") -> "ModelSettings":
     """A model as KServe's next revision of it has it: with what its canary says different."""
-    return model.model_copy(update=differences(model.canary)) if model.canary else model
+    if model.canary is None:
+        return model
+    changes = differences(model.canary)
+    if "model" in changes:  # what was said of another checkpoint
+        changes = {"revision": None, "checkpoint_gib": None, "shape_of": None, **changes}
+    return model.model_copy(update=changes)
 
 
 def with_canaries(settings: "PlatformSettings") -> "PlatformSettings":

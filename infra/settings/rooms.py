@@ -11,7 +11,7 @@ from infra.settings.canary import next_revision, servers_beside
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
-from infra.settings.server_requests import in_memory_gib
+from infra.settings.server_requests import host_request
 from infra.settings.slices import devices_of, mig_of, share_of
 
 
@@ -81,6 +81,9 @@ def servers_of(
     if not usable or len(pools) < len(set(model.node_pools)) or not all(_divides(pool, model, own) for pool in pools):
         return None
     share = share_of(model, pools, own)
+    # What asks for more GPUs than any machine has gets no share of one, and is told elsewhere.
+    held = any(machine.gpu_count >= share.gpus for pool in pools for machine in pool.candidates)
+    request = host_request(model, pools, own) if held else None
     return Servers(
         # Names are unique within a namespace only.
         name=f"{model.namespace}/{model.name}",
@@ -88,8 +91,8 @@ def servers_of(
         count=model.replicas * model.nodes,
         resource=share.resource,
         devices=share.count,
-        cpu=model.resources.cpu or 0,
-        memory_gib=model.resources.memory_gib + in_memory_gib(model) if model.resources.memory_gib else 0,
+        cpu=request.cpu if request else 0,
+        memory_gib=request.all_memory_gib if request else 0,
         apart=model.spread.nodes == "required",
     )
 

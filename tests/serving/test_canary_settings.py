@@ -15,6 +15,7 @@ from infra.planning.canary import faults_of_steps, nearest_steps
 from infra.settings import PlatformSettings, parse_settings
 from infra.settings.canary import canary_of, with_canaries, without_canaries
 from infra.settings.gateway import RouteSettings
+from stacks.canary_layer import canary_rollout_args
 from tests.conftest import ROOT
 
 
@@ -104,6 +105,67 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
     assert (model.max_model_len, model.kserve.canary_traffic_percent) == (32768, 0)
 
 
+@pytest.mark.parametrize(("fewest", "wanted"), [({}, 2), ({"minReplicas": 1}, 1)])
+def test_knative_keeps_no_more_servers_of_a_canary_than_the_fewest(fewest: dict[str, int], wanted: int) -> None:
+    kserve = {"mode": "Knative", "maxReplicas": 2, **fewest}
+    found = parse_settings(example({"kserve": kserve}, {"qualityCheck": None}, gateway=None))
+    (model,) = found.models
+    assert model.canary
+
+    assert canary_rollout_args(model, model.canary, found)["canary_servers"] == wanted
+
+
+def test_a_canary_that_knative_lets_go_of_is_refused() -> None:
+    raw = example({"kserve": {"mode": "Knative", "minReplicas": 0}}, {"qualityCheck": None}, gateway=None)
+
+    assert "at least 1 while there is a canary" in problems(raw)["models[0].kserve.minReplicas"]
+
+
+@pytest.mark.parametrize(
+    ("model", "canary", "path", "said"),
+    [
+        ({}, {"image": "docker.io/lmsysorg/sglang:v0.5.23"}, "models[0].canary.image", "this is one of sglang"),
+        ({}, {"image": "docker.io/vllm/vllm-openai:v0.10.0"}, "models[0].canary.image", "vLLM 0.18 or newer"),
+        (
+            {"engineOptions": {"quantization": "awq"}, "model": "org/awq", "checkpointGib": 6.0},
+            {"model": "Qwen/Qwen3-8B"},
+            "models[0].canary",
+            "engineOptions.quantization",
+        ),
+        (
+            {"startupSeconds": 200},
+            {"model": "org/large", "checkpointGib": 400.0, "maxModelLen": None},
+            "models[0].canary",
+            "startupSeconds 200, which the canary has from models[0]",
+        ),
+    ],
+)
+def test_what_no_server_could_be_told_is_refused_of_a_canary_too(
+    model: dict[str, Any], canary: dict[str, Any], path: str, said: str
+) -> None:
+    assert said in problems(example(model, canary))[path]
+
+
+def test_heads_of_a_canary_are_divided_as_those_of_its_model() -> None:
+    raw = example({"tensorParallel": 4}, {"model": "microsoft/phi-4", "maxModelLen": None})
+    raw["nodePools"][0] |= {"instanceTypes": ["g6e.12xlarge"], "limits": {"gpus": 32, "nodes": 8}}
+    found = problems(raw)["models[0].canary"]
+
+    assert found.startswith("tensorParallel 4, which the canary has from models[0] | ")
+    assert "10 key-value heads of microsoft/phi-4 | write 2 (tensorParallel of models[0])" in found
+
+
+@pytest.mark.parametrize("kserve", [None, {"mode": "Knative"}])
+def test_another_model_has_no_commit_and_no_size_of_the_one_before(kserve: dict[str, str] | None) -> None:
+    stable: dict[str, Any] = {"revision": "a" * 40, "checkpointGib": 20.0, "shapeOf": "Qwen/Qwen3-8B"}
+    canary = {"model": "Qwen/Qwen3-14B", "maxModelLen": None, "qualityCheck": None}
+    raw = example({**stable, "kserve": kserve}, canary, **({"gateway": None} if kserve else {}))
+
+    found = with_canaries(parse_settings(raw)).models[-1]
+
+    assert (found.model, found.revision, found.checkpoint_gib, found.shape_of) == ("Qwen/Qwen3-14B", None, None, None)
+
+
 @pytest.mark.parametrize(
     ("raw", "path", "said"),
     [
@@ -116,7 +178,7 @@ def test_in_knative_the_canary_is_the_next_revision_of_the_same_service() -> Non
         (
             example({"kserve": {"kind": "LLMInferenceService"}}, {"qualityCheck": None}),
             "models[0].canary",
-            "write kserve.mode: Knative",
+            "write kserve: {kind: InferenceService, mode: Knative}",
         ),
         (example({"kserve": {"mode": "Knative"}}), "models[0].canary.qualityCheck", "no address of its own"),
         (example(canary={"maxModelLen": None}), "models[0].canary", "at least one of image"),

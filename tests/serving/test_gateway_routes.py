@@ -1,11 +1,16 @@
 """Which requests reach which model, told from the example's manifests by the rules of the Gateway API."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.plan import kubernetes_manifests
 from infra.planning.routes import CLIENT_HEADER, GATEWAY_PATHS, MODEL_HEADER
-from tests.serving.gateway_example import manifests
+from infra.settings import load_stack_file
+from stacks.evaluation import evaluate
+from tests.serving.gateway_example import manifests, raw, written
 from tests.serving.gateway_routing import Answer, Request, answer
 
 CHAT = "/v1/chat/completions"
@@ -30,6 +35,22 @@ def test_an_alias_is_shared_by_weight_and_each_server_is_asked_for_its_own_name(
     assert found.shares == (("qwen3-8b", 90), ("qwen3-8b-next", 10))
     assert found.names == ("qwen3-8b", "qwen3-8b-next")
     assert not found.picked
+
+
+def test_a_route_by_the_name_of_an_adapter_asks_for_the_adapter(tmp_path: Path) -> None:
+    """Also where Envoy balances, and while a canary takes over; what overflows has no such adapter."""
+    change = raw()
+    (model,) = (item for item in change["models"] if item["name"] == "qwen3-8b")
+    model["engineOptions"] = {"loraAdapters": [{"name": "legal", "source": "example-org/legal"}]}
+    match = {"model": "legal", "headers": {"x-tier": "legal"}}
+    way = {"name": "legal", "match": match, "backends": [{"model": "qwen3-8b"}], "overflow": "phi-4-mini"}
+    change["gateway"]["routes"].append(way)
+    made = kubernetes_manifests(evaluate(load_stack_file(written(change, tmp_path)), "stand-in"))
+
+    found = answer(Request(CHAT, "legal", {"x-tier": "legal"}), tuple(made))
+
+    assert (found.shares, found.picked) == ((("qwen3-8b", 100),), False)
+    assert found.names == ("legal", "phi-4-mini")
 
 
 def test_long_prompts_go_where_the_client_says_they_are() -> None:

@@ -161,6 +161,40 @@ def test_an_unknown_class_is_named_with_the_nearest() -> None:
     assert found.mend == 'did you mean "interactive"?'
 
 
+def test_an_unknown_class_of_long_prompts_is_named_too() -> None:
+    change = raw()
+    route(change, 1)["longContext"]["limits"] = [
+        {"clientClass": "interactiv", "requestsPerMinute": 60},
+        {"requestsPerMinute": 60},
+    ]
+
+    found = {problem.path: problem.mend for problem in problems(change)}
+
+    assert found["gateway.routes[1].longContext.limits[0].clientClass"] == 'did you mean "interactive"?'
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "generation", "mend"),
+    [
+        (9000, 90, "write 5990"),
+        (None, 5985, "write 5990"),
+        (9000, 6000, "serve generations of less than 5990 s: lower drain.shutdownTimeoutSeconds of phi-4-mini"),
+    ],
+)
+def test_a_time_out_that_the_load_balancer_does_not_bear_is_told_the_longest(
+    asked_for: int | None, generation: int, mend: str
+) -> None:
+    change = raw()
+    (model,) = (item for item in change["models"] if item["name"] == "phi-4-mini")
+    model["drain"] = {"shutdownTimeoutSeconds": generation}
+    way = {"name": "only", "match": {"model": "phi-4-mini"}, "backends": [{"model": "phi-4-mini"}]}
+    change["gateway"]["routes"] = [{**way, **({"timeoutSeconds": asked_for} if asked_for else {})}]
+
+    found = {problem.path: problem.mend for problem in problems(change)}
+
+    assert found["gateway.routes[0].timeoutSeconds"] == mend
+
+
 def test_an_idle_time_out_shorter_than_the_longest_generation_is_refused() -> None:
     found = only(lambda change: change["models"][4]["expose"].update(idleSeconds=60))
 

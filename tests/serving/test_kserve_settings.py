@@ -48,7 +48,7 @@ REFUSED = [
     (without(CHAT, "mode"), "models[0].kserve.mode", "write mode: Standard"),
     (kserve(ASSISTANT, mode="Standard"), "models[3].kserve.mode", "remove it"),
     (kserve(CHAT, canaryTrafficPercent=10), "models[0].kserve.canaryTrafficPercent", "weights of a gateway route"),
-    (kserve(ASSISTANT, canaryTrafficPercent=10), "models[3].kserve.canaryTrafficPercent", "write mode: Knative"),
+    (kserve(ASSISTANT, canaryTrafficPercent=10), "models[3].kserve.canaryTrafficPercent", "InferenceService with mode"),
     (kserve(CHAT, minReplicas=0), "models[0].kserve.minReplicas", "`replicas`"),
     (kserve(CHAT, containerConcurrency=1), "models[0].kserve.containerConcurrency", "admission limits"),
     (kserve(CHAT, prefill={"replicas": 1}), "models[0].kserve.prefill", "write kind: LLMInferenceService"),
@@ -67,6 +67,29 @@ REFUSED = [
     ),
     (kserve(ASSISTANT, prefill={"tensorParallel": 16}), "models[3].kserve.prefill.tensorParallel", "write 8"),
     (kserve(ASSISTANT, prefill={"tensorParallel": 3}), "models[3].kserve.prefill.tensorParallel", "write 2"),
+    (
+        both(model(ASSISTANT, tensorParallel=1, pipelineParallel=4), kserve(ASSISTANT, prefill={"tensorParallel": 4})),
+        "models[3].kserve.prefill.tensorParallel",
+        "write 2",
+    ),
+    (
+        both(
+            model(ASSISTANT, model="microsoft/phi-4", maxModelLen=8192),
+            kserve(ASSISTANT, prefill={"tensorParallel": 4}),
+        ),
+        "models[3].kserve.prefill.tensorParallel",
+        "write 5",
+    ),
+    (
+        kserve(ASSISTANT, lora={"adapters": [{"name": "assistant", "uri": "hf://example-org/legal"}]}),
+        "models[3].kserve.lora.adapters[0].name",
+        "rename it",
+    ),
+    (
+        kserve(ASSISTANT, lora={"adapters": [{"name": "a", "uri": f"hf://example-org/{item}"} for item in "bc"]}),
+        "models[3].kserve.lora.adapters[1].name",
+        "rename it",
+    ),
     (lambda raw: raw.pop("kserve"), "models[3].kserve.route", "add kserve: {gateway:"),
     (model(SUMMARIES, image="docker.io/example-org/server:v0.33.0"), "models[2].image", "write runtime: vllm"),
     (model(SUMMARIES, pipelineParallel=2), "models[2].pipelineParallel", "write runtime: vllm"),
@@ -256,3 +279,40 @@ def test_a_revision_outlives_its_longest_request(generation: int) -> None:
 
     assert timeout >= generation + EXIT_MARGIN_SECONDS
     assert (timeout <= KNATIVE_LONGEST_TIMEOUT_SECONDS) == (generation <= longest_knative_drain())
+
+
+@pytest.mark.parametrize(("longest", "shutdown"), [("129s", 90), ("120s", 81)])
+def test_the_end_of_a_knative_server_nests_in_that_of_its_node(longest: str, shutdown: int) -> None:
+    """Knative gives a pod its revision's time-out to end in: 30 s of its own, the longest generation and the exit."""
+
+    def edit(raw: Json) -> None:
+        raw["nodePools"].append({**raw["nodePools"][0], "name": "short", "terminationGracePeriod": longest})
+        raw["models"][DRAFT].update(nodePools=["short"], drain={"shutdownTimeoutSeconds": shutdown})
+
+    (problem,) = problems_with(edit)
+
+    assert problem.path == "models[1].drain"
+    assert problem.found.startswith(f"{revision_timeout_seconds(shutdown)} s")
+
+
+def test_a_knative_server_on_spot_ends_within_the_notice() -> None:
+    def edit(raw: Json, shutdown: int = 90) -> None:
+        raw["nodePools"].append({**raw["nodePools"][0], "name": "spot", "capacityTypes": ["spot"]})
+        drain = {"shutdownTimeoutSeconds": shutdown}
+        raw["models"][DRAFT].update(nodePools=["spot"], traffic="interruptible", drain=drain)
+
+    (problem,) = problems_with(edit)
+
+    assert (problem.path, problem.mend) == ("models[1].drain", "write shutdownTimeoutSeconds: 80 or less")
+    assert problems_with(lambda raw: edit(raw, 80)) == []
+
+
+def test_a_destroy_waits_for_a_knative_server() -> None:
+    def edit(raw: Json) -> None:
+        raw["nodePools"][0]["terminationGracePeriod"] = "2h"
+        raw["models"][DRAFT]["drain"] = {"shutdownTimeoutSeconds": 510}
+        raw["destroy"] = {"drainMinutes": 9}
+
+    (problem,) = problems_with(edit)
+
+    assert (problem.path, problem.mend) == ("destroy.drainMinutes", "write 10, or shorten the drain of draft")

@@ -76,13 +76,13 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
         lambda raw: a_canary_of_a_group(raw, 2),
         "models[2].canary",
         "2 x 2 nodes of 1 GPUs, 4 in all",
-        "raise the limits by 4 GPUs and 4 nodes, or remove the canary",
+        "write limits: {gpus: 6, nodes: 6} for pool inference-l4, or remove the canary",
     ),
     "a surge that the canary leaves no room for": (
         a_canary_that_surges,
         "models[2].rollout",
         "2 in all; on the same pools models/qwen3-14b-canary-",
-        "raise the limits by 2 GPUs and 2 nodes",
+        "write limits: {gpus: 6, nodes: 6} for pool inference-l4; or write rollout",
     ),
     "half a node": (
         lambda raw: model(raw).update(tensorParallel=4),
@@ -112,7 +112,7 @@ CASES: dict[str, tuple[Edit, str, str, str]] = {
         two_groups_that_surge,
         "models[0].rollout",
         "2 more nodes of 8 GPUs",
-        "raise the limits by 16 GPUs and 2 nodes",
+        "write limits: {gpus: 64, nodes: 8} for pool inference-h100; or write rollout",
     ),
     "more GPUs than a node has": (
         lambda raw: model(raw, 2).update(pipelineParallel=4),
@@ -228,3 +228,23 @@ def test_a_destroy_waits_for_followers_who_outlive_their_leader() -> None:
 def test_another_engine_is_refused_for_a_group() -> None:
     said = problems(lambda raw: model(raw).update(engine="sglang", image="docker.io/lmsysorg/sglang:v0.5.23"))
     assert any(item.path == "models[0].engine" and "with nodes: 2" in item.found for item in said)
+
+
+def test_the_limits_that_are_named_hold_groups_that_share_nodes() -> None:
+    """Three pods of half a node need two nodes, not the nodes of one and a half."""
+
+    def halves(limits: dict[str, int]) -> Edit:
+        def edit(raw: Change) -> None:
+            cut = {"nodes": 3, "tensorParallel": 4, "pipelineParallel": 3, "group": {"transport": "tcp"}}
+            cut |= {"model": "Qwen/Qwen3-14B", "replicas": 2, "weights": "shared"}
+            raw["models"] = [{**model(raw), **cut}]
+            raw["models"][0].pop("revision", None)
+            raw["nodePools"][0]["limits"] = limits
+
+        return edit
+
+    (problem,) = (found for found in problems(halves({"gpus": 24, "nodes": 3})) if found.path.endswith(".rollout"))
+
+    assert problem.path == "models[0].rollout"
+    assert "write limits: {gpus: 40, nodes: 5} for pool inference-h100" in problem.mend
+    assert [found for found in problems(halves({"gpus": 40, "nodes": 5})) if found.path.endswith(".rollout")] == []

@@ -23,6 +23,27 @@ def test_key_value_heads_are_divided_or_copied_evenly() -> None:
     assert problem.mend == "write 4"
 
 
+@pytest.mark.parametrize(
+    ("shape", "asked", "mend"),
+    [
+        ("Qwen/Qwen3-32B", 14, "write 8"),  # 16 divides the 64 heads, and no node has as many GPUs
+        ("microsoft/phi-4", 8, "write 5"),  # so does 10 the ten key-value heads
+        ("microsoft/phi-4", 6, "write 5"),
+        ("microsoft/phi-4", 3, "write 2"),  # 4 divides the 40 heads, and neither divides nor copies ten
+    ],
+)
+def test_the_cut_that_is_named_is_accepted(shape: str, asked: int, mend: str) -> None:
+    data = raw(model=shape, tensorParallel=asked, maxModelLen=8192)
+    data["nodePools"][0] = copy.deepcopy(BASE["nodePools"][0]) | {"instanceTypes": ["p5.48xlarge"], "name": "l4"}
+    data["nodePools"][0]["limits"] = {"gpus": 16, "nodes": 2}
+    with pytest.raises(InputError) as caught:
+        parse_settings(data)
+
+    mends = {item.mend for item in caught.value.problems if item.accepted.startswith("a divisor")}
+    assert mends == {mend}
+    parse_settings(data | {"models": [data["models"][0] | {"tensorParallel": int(mend.removeprefix("write "))}]})
+
+
 def test_copies_fit_the_node() -> None:
     parse_settings(raw({"dataParallel": 2}, tensorParallel=2))
     data = raw({"dataParallel": 4}, tensorParallel=2)

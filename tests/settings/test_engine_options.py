@@ -171,6 +171,8 @@ def test_an_argument_that_cannot_stay(argument: str, said: str) -> None:
     [
         (["-tp", "2"], "remove it, and use tensorParallel"),
         (["-cc.mode=3"], "write --compilation-config"),
+        (["--max-num-seq=5"], "remove it, and use engineOptions.maxConcurrentSequences"),
+        (["--disable-log-stats=false"], "remove it"),
         (["--seed 1"], 'write "--seed=1", or "--seed" and "1" as two items'),
         (["--prefill_context_parallel_size=2"], "remove it, and use tensorParallel"),
     ],

@@ -86,6 +86,53 @@ def test_more_servers_than_the_limits_hold_are_another_fault() -> None:
     assert problem.found.startswith("5 of 1 nvidia.com/gpu")
 
 
+def paths(models: list[Json], pools: list[Json]) -> list[str]:
+    """Where something is wrong with settings that as a whole are not valid."""
+    with pytest.raises(InputError) as caught:
+        parsed(models, pools)
+    return [problem.path for problem in caught.value.problems]
+
+
+def test_a_model_that_has_room_is_not_told_of_one_elsewhere_that_has_none() -> None:
+    other = pool(name="other", limits={"gpus": 8, "nodes": 8})
+
+    assert paths([model(replicas=5), model("here", nodePools=["other"])], [pool(), other]) == ["models[0].replicas"]
+
+
+def test_of_servers_that_crowd_one_another_those_are_told_that_can_end_it() -> None:
+    many, few = model("many", replicas=9), model("few")
+
+    assert paths([few, many], [pool()]) == ["models[1].replicas"]
+    both = [model("one", replicas=6), model("two", replicas=6)]
+    assert paths(both, [pool()]) == ["models[0].replicas", "models[1].replicas"]
+
+
+def test_a_server_that_no_node_holds_crowds_nobody_out() -> None:
+    large = model("large", resources={"memoryGib": 9000})
+
+    assert paths([model(), large], [pool()]) == ["models[1].resources.memoryGib"]
+
+
+def test_what_a_server_asks_for_unsaid_counts_beside_what_another_says() -> None:
+    """On four GPUs with 38 cores for servers: one with 30, and two with their share of nine each."""
+    node = pool(instanceTypes=["g6.12xlarge"], limits={"gpus": 4, "nodes": 1})
+    large = model("large", resources={"cpu": 30})
+
+    assert parsed([model(replicas=3)], [node])
+    assert paths([model(replicas=2), large], [node]) == ["models[0].replicas", "models[1].replicas"]
+
+
+def test_the_limits_that_are_named_hold_all_servers() -> None:
+    with pytest.raises(InputError) as caught:
+        parsed([model(replicas=9), model("few")], [pool(limits={"gpus": 8, "nodes": 2})])
+    (problem,) = caught.value.problems
+    limits = re.fullmatch(r"write limits: \{gpus: (\d+), nodes: (\d+)\} for pool l4, or lower replicas", problem.mend)
+    assert limits
+    raised = {"gpus": int(limits[1]), "nodes": int(limits[2])}
+
+    assert parsed([model(replicas=9), model("few")], [pool(limits=raised)])
+
+
 def test_pools_for_spot_alone_are_no_room_for_interactive_servers() -> None:
     both = [pool(limits={"gpus": 1, "nodes": 1}), pool(name="spot", capacityTypes=["spot"])]
     interactive = parsed([model(nodePools=["l4", "spot"])], both)

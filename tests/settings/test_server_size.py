@@ -181,3 +181,10 @@ def test_what_lies_on_the_node_before_the_engine_starts_is_only_read() -> None:
 
     assert problems(stored) == []
     assert [problem.path for problem in problems(local({"startupSeconds": 42}))] == ["models[0].startupSeconds"]
+
+
+def test_a_pool_whose_limits_hold_none_of_its_machines_is_named() -> None:
+    (problem,) = problems(local({}, instanceTypes=["p5.48xlarge"], limits={"gpus": 4, "nodes": 1}))
+
+    assert (problem.path, problem.found) == ("models[0].nodePools", "tensorParallel 1: 1 GPU")
+    assert problem.mend == "raise limits.gpus of l4 to 8, or remove it from nodePools"

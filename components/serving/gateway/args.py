@@ -66,7 +66,9 @@ class RouteBackendArgs(TypedDict):
     """A model that a route leads to."""
 
     model: str
-    """Name that its servers answer to."""
+    """Name of the model."""
+    asked_as: NotRequired[str]
+    """Name that its servers are asked for: the model's, or that of an adapter. Default: the model's."""
     host: str
     """Host name that resolves to its servers."""
     port: int

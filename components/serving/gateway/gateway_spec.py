@@ -1,4 +1,4 @@
-"""The shape of the gateway's own objects: plain values in, specs out. Routes are in `gateway_routes_spec`.
+"""The shape of the gateway's own objects: plain values in, specs out. Routes are in `routes_spec`.
 
 Field by field as Envoy Gateway 1.8.1 has them (api/v1alpha1); the annotations are those of the AWS Load Balancer
 Controller 3.5 for a Service.

@@ -75,7 +75,7 @@ def ai_route_spec(route: "GatewayRouteArgs", parent: Spec, host_names: list[str]
         references = [
             {
                 "name": backend_name(route["name"], backend["model"]),
-                "modelNameOverride": backend["model"],
+                "modelNameOverride": backend.get("asked_as", backend["model"]),
                 "weight": backend["weight"],
                 "priority": backend["priority"],
             }

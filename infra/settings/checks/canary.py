@@ -6,7 +6,17 @@ from dataclasses import replace
 from infra.errors import Problem
 from infra.planning.canary import METRICS
 from infra.settings.canary import NAME_MORE, CanarySettings, canary_of, differences, splits
-from infra.settings.checks import engines, kserve_servers, server_size, storage, workloads
+from infra.settings.checks import (
+    engine_numbers,
+    engines,
+    kserve_servers,
+    model_slices,
+    multi_node,
+    server_size,
+    startup,
+    storage,
+    workloads,
+)
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
 from infra.settings.multi_node import LONGEST_NAME
@@ -18,6 +28,17 @@ _OF_ONE_MODEL: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     workloads.parallel_divides_heads,
     workloads.context_within_model,
     workloads.checkpoint_size_known,
+    engine_numbers.parallel_divides_kv_heads,
+    engine_numbers.mixtures_have_experts,
+    engine_numbers.checkpoints_can_be_read_so,
+    engine_numbers.adapters_fit,
+    engine_numbers.drafts_fit,
+    multi_node.stages_are_even,
+    multi_node.image_has_the_fabric,
+    multi_node.weights_come_once,
+    model_slices.weights_fit_slice,
+    model_slices.shares_of_memory,
+    startup.probe_waits_long_enough,
     storage.known_stores,
     storage.kinds_fit_models,
     storage.pinned_downloads,
@@ -25,6 +46,9 @@ _OF_ONE_MODEL: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     engines.remote_code_is_pinned,
     engines.image_is_the_engines,
 )
+
+# What a canary can say by itself, as YAML has it.
+_SETTINGS = frozenset(field.alias or name for name, field in CanarySettings.model_fields.items())
 
 
 def _canaries(draft: Draft) -> Iterator[tuple[str, ModelSettings, CanarySettings]]:
@@ -54,12 +78,13 @@ def traffic_can_be_split(draft: Draft) -> Iterator[Problem]:
                         "remove balance; the picker is back when the canary is gone",
                     )
         elif model.kserve.mode != "Knative":
-            kind = model.kserve.mode or model.kserve.kind
+            kind = f"in mode {model.kserve.mode}" if model.kserve.mode else f"with kind {model.kserve.kind}"
             yield Problem(
                 path,
-                f"a canary of {model.name}, which KServe serves in mode {kind}",
+                f"a canary of {model.name}, which KServe serves {kind}",
                 "mode Knative, or a model without kserve: in any other mode KServe ignores canaryTrafficPercent",
-                "write kserve.mode: Knative, or remove kserve and add a route of the gateway",
+                "write kserve: {kind: InferenceService, mode: Knative}, or remove kserve and add a route of the"
+                " gateway",
             )
         elif model.kserve.canary_traffic_percent is not None:
             yield Problem(
@@ -105,6 +130,18 @@ def servers_for_its_share(draft: Draft) -> Iterator[Problem]:
                 str(canary.replicas),
                 f"at least {needed}: the last step gives it {max(canary.steps)} % of what {model.replicas} servers do",
                 f"write {needed}, or end with a step of {canary.replicas * 100 // model.replicas} % or less",
+            )
+
+
+def servers_stay(draft: Draft) -> Iterator[Problem]:
+    """A revision that Knative lets go of while it has no traffic has no server that could be judged."""
+    for path, model, _ in _canaries(draft):
+        if model.kserve and model.kserve.mode == "Knative" and model.kserve.min_replicas == 0:
+            yield Problem(
+                f"{path.removesuffix('.canary')}.kserve.minReplicas",
+                f"0 for {model.name}, which has a canary",
+                "at least 1 while there is a canary: it begins without traffic, and with no server it is rolled back",
+                "write 1, or remove the canary and move the traffic by hand",
             )
 
 
@@ -169,6 +206,15 @@ def valid_by_itself(draft: Draft) -> Iterator[Problem]:
         for check in _OF_ONE_MODEL:
             known = list(check(replace(draft, models=((index, model),))))
             for problem in check(replace(draft, models=((index, twin),))):
-                if problem not in known and problem.path.startswith(f"models[{index}]"):
-                    rest = problem.path.removeprefix(f"models[{index}]")
-                    yield replace(problem, path=f"models[{index}].canary{rest}")
+                if problem not in known and problem.path.startswith(f"models[{index}]."):
+                    yield _of_canary(problem, f"models[{index}]")
+
+
+def _of_canary(problem: Problem, model: str) -> Problem:
+    """A problem of the canary as a model, where a user can mend it: what a canary cannot say is its model's."""
+    setting = problem.path.removeprefix(f"{model}.")
+    if setting.partition(".")[0].partition("[")[0] in _SETTINGS:
+        return replace(problem, path=f"{model}.canary.{setting}")
+    found = f"{setting} {problem.found}, which the canary has from {model}"
+    mend = f"{problem.mend} ({setting} of {model}), or change what the canary has different"
+    return replace(problem, path=f"{model}.canary", found=found, mend=mend)

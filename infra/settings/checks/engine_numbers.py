@@ -9,6 +9,7 @@ from infra.catalog.models import model_shapes
 from infra.errors import Problem
 from infra.planning.host_share import LEAST_HOST_GIB, host_share
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.nearest_size import nearest_tensor_parallel
 from infra.settings.engine_options import offloaded_gib
 from infra.settings.models import ModelSettings
 from infra.settings.server_requests import in_memory_gib
@@ -39,14 +40,11 @@ def parallel_divides_kv_heads(draft: Draft) -> Iterator[Problem]:
         if shape is None or not heads or "MLA" in shape.attention or (of and of % cut):
             continue  # with MLA every GPU holds the one latent head; query heads that do not divide are said elsewhere
         if heads % cut and cut % heads:
-            good = [number for number in range(1, (of or heads) + 1) if not (of or number) % number]
-            good = [number for number in good if not heads % number or not number % heads]
-            nearest = min(good, key=lambda number: (abs(number - cut), number))
             yield Problem(
                 f"models[{index}].tensorParallel",
                 str(cut),
                 f"a divisor or a multiple of the {heads} key-value heads of {model.shape_of or model.model}",
-                f"write {nearest}",
+                f"write {nearest_tensor_parallel(draft, model)}",
             )
 
 

@@ -182,12 +182,20 @@ def extra_arguments_are_known(draft: Draft) -> Iterator[Problem]:
             )
             continue
         facts, table = engine(model.engine), flag_table(model.engine)
-        for problem in argument_problems(table, given):
-            yield Problem(f"{path}[{problem.index}]", problem.found, problem.accepted, problem.mend)
+        unwelcome: set[int] = set()
         for use in uses(given):
             flag = table.find(use.text)
-            if flag is not None:
-                yield from _not_here(f"{path}[{use.index}]", use.text, flag, facts, model)
+            for problem in _not_here(f"{path}[{use.index}]", use.text, flag, facts, model) if flag else ():
+                unwelcome.add(use.index)
+                yield problem
+        for refused in argument_problems(table, given):
+            if refused.index in unwelcome:
+                continue  # no use in mending what is to be removed
+            place, meant = f"{path}[{refused.index}]", refused.mend.removeprefix("write ").partition("=")[0]
+            flag = table.find(meant)
+            # What was meant may have no place here either.
+            instead = next(_not_here(place, meant, flag, facts, model), None) if flag else None
+            yield Problem(place, refused.found, refused.accepted, instead.mend if instead else refused.mend)
 
 
 def _not_here(path: str, text: str, flag: Flag, facts: Engine, model: ModelSettings) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from infra.catalog.engines import engine
 from infra.errors import Problem
 from infra.planning.routes import (
+    HOP_MARGIN_SECONDS,
     NLB_IDLE_DEFAULT_SECONDS,
     NLB_IDLE_LARGEST_SECONDS,
     PICKER_ENGINES,
@@ -79,10 +80,13 @@ def known_route_models(draft: Draft) -> Iterator[Problem]:
                     f"the name of a model under models: {', '.join(known) or 'there is none'}",
                     did_you_mean(name, known, "add the model, or name one that is there"),
                 )
-        for position, limit in enumerate(route.limits):
+        limits = [(f"{path}.limits[{position}]", limit) for position, limit in enumerate(route.limits)]
+        far = route.long_context.limits if route.long_context else ()
+        limits += [(f"{path}.longContext.limits[{position}]", limit) for position, limit in enumerate(far)]
+        for place, limit in limits:
             if limit.client_class and limit.client_class not in classes:
                 yield Problem(
-                    f"{path}.limits[{position}].clientClass",
+                    f"{place}.clientClass",
                     f'"{limit.client_class}"',
                     f"a class under gateway.classes: {', '.join(sorted(classes)) or 'there is none'}",
                     did_you_mean(limit.client_class, classes, "add the class"),
@@ -129,13 +133,20 @@ def generations_fit_time_outs(draft: Draft) -> Iterator[Problem]:
             )
         largest = NLB_IDLE_DEFAULT_SECONDS if certificate else NLB_IDLE_LARGEST_SECONDS
         if waits.load_balancer_idle_seconds > largest:
+            longest = largest - 2 * HOP_MARGIN_SECONDS
+            other = "use tls.issuer or tls.secret, which end TLS in Envoy"
+            shorter = (
+                f"write {longest}"
+                if waits.generation_seconds < longest
+                else f"serve generations of less than {longest} s: lower drain.shutdownTimeoutSeconds of {slowest}"
+            )
             yield Problem(
                 f"gateway.routes[{index}].timeoutSeconds",
                 f"{waits.request_seconds} s, so that an answer without streaming is as long silent",
-                f"at most {largest - 10} s: a listener of the NLB "
+                f"at most {longest} s: a listener of the NLB "
                 + ("with an ACM certificate forgets" if certificate else "forgets")
                 + f" a connection that is silent for {largest} s",
-                "use tls.issuer or tls.secret, which end TLS in Envoy" if certificate else "shorten the generation",
+                f"{shorter}, or {other}" if certificate else shorter,
             )
 
 

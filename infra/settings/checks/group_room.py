@@ -4,20 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from infra.errors import Problem
-from infra.planning.headroom import Room, Servers, fleet_fits
+from infra.planning.headroom import Room, Servers, fleet_fits, neighbours
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.rollout import is_in_the_way_of_none, limits_with_room, placeable
+from infra.settings.models import ModelSettings
 from infra.settings.rooms import Form, forms_of, rooms_of
 
 
 def groups_have_room(draft: Draft) -> Iterator[Problem]:
     """Whole groups, and while a version is exchanged one more: half a group serves nobody and holds its GPUs."""
     rooms = rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
-    # What does not even fit alone is said elsewhere.
-    forms = [
-        form
-        for form in forms_of(draft.models, draft.pools_of, draft.mig_layouts or ())
-        if fleet_fits([replace(form.servers, count=1)], rooms)
-    ]
+    forms = placeable(forms_of(draft.models, draft.pools_of, draft.mig_layouts or ()), rooms)
     stable, everything = [form.servers for form in forms if not form.is_canary], [form.servers for form in forms]
     told: set[str] = set()
     for form in forms:
@@ -32,24 +29,22 @@ def groups_have_room(draft: Draft) -> Iterator[Problem]:
 
 
 def _crowded(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
-    mine, near = form.servers, _near(form, fleet)
-    if fleet_fits(near, rooms):
+    near = neighbours(form.servers, fleet)
+    if fleet_fits(near, rooms) or is_in_the_way_of_none(form.servers, near, rooms):
         return None
+    limits = limits_with_room(form.servers, _surge(form.model), near, rooms)
     return Problem(
         f"{form.stable}.canary" if form.is_canary else f"{form.stable}.replicas",
         _asked(form) + _others(form, near),
         f"whole groups beside all else: {_limits(form, rooms)}",
-        f"raise the limits by {mine.count * mine.devices} GPUs and {mine.count} nodes, or remove the canary"
-        if form.is_canary
-        else "lower replicas, or raise limits",
+        f"write {limits}, or {'remove the canary' if form.is_canary else 'lower replicas'}",
     )
 
 
 def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
     """A surge that has no room beside groups that have some."""
-    model, mine = form.model, form.servers
-    surge = model.exchanged_at_once * model.nodes if model.rollout.strategy == "surge" else 0
-    near = _near(form, fleet)
+    model, mine, surge = form.model, form.servers, _surge(form.model)
+    near = neighbours(mine, fleet)
     with_surge = [replace(item, count=item.count + surge) if item is mine else item for item in near]
     if fleet_fits(with_surge, rooms) or not fleet_fits(near, rooms):
         return None
@@ -59,13 +54,14 @@ def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | Non
         f"surge: {surge} more nodes of {mine.devices} GPUs while a version is exchanged, beside {_asked(form)}"
         + _others(form, near),
         f"room for it, or another strategy: {_limits(form, rooms)}",
-        f"raise the limits by {surge * mine.devices} GPUs and {surge} nodes; or write rollout: {{strategy:"
-        f" replace}}, which serves with {left} of {model.replicas} groups meanwhile",
+        f"write {limits_with_room(mine, surge, near, rooms)}; or write rollout: {{strategy: replace}}, which serves"
+        f" with {left} of {model.replicas} groups meanwhile",
     )
 
 
-def _near(form: Form, fleet: list[Servers]) -> list[Servers]:
-    return [item for item in fleet if set(item.pools) & set(form.servers.pools)]
+def _surge(model: ModelSettings) -> int:
+    """Pods beyond its own while a version is exchanged."""
+    return model.exchanged_at_once * model.nodes if model.rollout.strategy == "surge" else 0
 
 
 def _asked(form: Form) -> str:

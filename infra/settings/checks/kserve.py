@@ -1,19 +1,24 @@
 """What a model that KServe serves may ask for: fields that its kind and mode read, numbers that fit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from infra.errors import Problem
 from infra.planning.kserve import HUGGING_FACE_DRAIN_SECONDS, longest_knative_drain, revision_timeout_seconds
 from infra.planning.kserve import KNATIVE_LONGEST_TIMEOUT_SECONDS as LONGEST
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.nearest_size import divides, in_numbers
 from infra.settings.kserve import KServeModelSettings
 from infra.settings.models import ModelSettings
+from infra.settings.rooms import prefill_servers
 
 _KNATIVE_ONLY = {
     "min_replicas": ("minReplicas", "write `replicas` of the model"),
     "max_replicas": ("maxReplicas", "write `replicas` of the model"),
     "container_concurrency": ("containerConcurrency", "remove it; an engine has admission limits of its own"),
 }
+# How to come to mode Knative, by kind: an LLMInferenceService has no mode.
+_KNATIVE = {"InferenceService": "mode: Knative", "LLMInferenceService": "kind: InferenceService with mode: Knative"}
 _LLM_ONLY = {"prefill": "prefill", "lora": "lora", "route": "route", "scheduler": "scheduler"}
 
 
@@ -52,7 +57,7 @@ def canary_is_read(draft: Draft) -> Iterator[Problem]:
                 f"{path}.canaryTrafficPercent",
                 f"{share} in {where}",
                 "this field in mode Knative only: elsewhere KServe ignores it, and every request meets the new version",
-                f"write mode: Knative, or serve the new version as a model beside {model.name} and give it"
+                f"write {_KNATIVE[kserve.kind]}, or serve the new version as a model beside {model.name} and give it"
                 f" {share} of 100 by the weights of a gateway route",
             )
 
@@ -149,21 +154,35 @@ def hugging_face_drains(draft: Draft) -> Iterator[Problem]:
 
 
 def prefill_fits_node(draft: Draft) -> Iterator[Problem]:
-    """Tensor parallelism of a prefill server, as the model's own."""
+    """A prefill server is the model's own but for tensorParallel: with it, all its GPUs are one node's and each has
+    equally many heads."""
     for path, model, kserve in _served(draft):
-        cut = kserve.prefill.tensor_parallel if kserve.prefill else None
-        pools = draft.pools_of(model)
-        if not cut or len(pools) < len(set(model.node_pools)):
+        alike, pools = prefill_servers(model), draft.pools_of(model)
+        if alike is None or not kserve.prefill or len(pools) < len(set(model.node_pools)) or alike.nodes > 1:
             continue
-        largest = max(pool.largest_gpu_count for pool in pools)
-        heads = model.shape.attention_heads if model.shape else None
-        key = f"{path}.prefill.tensorParallel"
-        if cut > largest:
-            accepted = f"at most {largest}, the GPUs of the largest node of {', '.join(model.node_pools)}"
-            yield Problem(key, str(cut), accepted, f"write {largest}")
-        elif heads and heads % cut:
-            close = max(number for number in range(1, cut) if heads % number == 0)
-            yield Problem(key, str(cut), f"a divisor of the {heads} attention heads", f"write {close}")
+        key, size = f"{path}.prefill.tensorParallel", alike.size
+        largest = 1 if any(pool.partition for pool in pools) else max(pool.largest_gpu_count for pool in pools)
+        possible = [
+            cut
+            for number in range(1, largest // (size.gpus // size.tensor_parallel) + 1)
+            if divides(alike, cut := replace(size, tensor_parallel=number))
+        ]
+        near = min(possible, key=lambda cut: abs(cut.tensor_parallel - size.tensor_parallel), default=None)
+        mend = f"write {near.tensor_parallel}" if near else "name a pool with larger nodes"
+        if kserve.prefill.tensor_parallel is None:
+            continue  # as the model's own, of which it is said
+        if size.gpus > largest:
+            gpus = f"{largest} GPU{'s' if largest > 1 else ''}"
+            accepted = f"at most {gpus}, those of the largest node of {', '.join(model.node_pools)}"
+            found = str(size.tensor_parallel) if size.gpus == size.tensor_parallel else in_numbers(size)
+            yield Problem(key, found, accepted, mend)
+        elif size.gpus > 1 and alike.shape and not divides(alike, size):
+            accepted = f"a divisor of the {alike.shape.attention_heads} attention heads" + (
+                f" and a divisor or multiple of the {alike.shape.kv_heads} key-value heads"
+                if alike.shape.kv_heads and "MLA" not in alike.shape.attention
+                else ""
+            )
+            yield Problem(key, str(size.tensor_parallel), f"{accepted} of {alike.shape_of or alike.model}", mend)
 
 
 def routes_have_a_gateway(draft: Draft) -> Iterator[Problem]:
@@ -187,6 +206,21 @@ def adapters_can_be_had(draft: Draft) -> Iterator[Problem]:
                     "no adapters of KServe's beside a store: it fetches and mounts them only with the model",
                     "remove weights, or write engineOptions.loraAdapters with a path in the image",
                 )
+
+
+def adapters_have_names(draft: Draft) -> Iterator[Problem]:
+    """Requests choose by name: the model, or one of its adapters."""
+    for path, model, kserve in _served(draft):
+        seen = {model.name}
+        for position, adapter in enumerate(kserve.lora.adapters if kserve.lora else ()):
+            if adapter.name in seen:
+                yield Problem(
+                    f"{path}.lora.adapters[{position}].name",
+                    f'"{adapter.name}"',
+                    "a name that neither the model nor another adapter has: requests choose by it",
+                    "rename it",
+                )
+            seen.add(adapter.name)
 
 
 def _on_knative(kserve: KServeModelSettings) -> bool:

@@ -1,7 +1,9 @@
 """The cut of a model over GPUs that is closest to the one asked for and can be."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from infra.catalog.models import ModelShape
 from infra.planning.group_size import GroupSize, is_even_enough
 from infra.settings.checks.draft import Draft
 from infra.settings.models import ModelSettings
@@ -60,16 +62,32 @@ def takes_whole_nodes(model: ModelSettings, pools: list[NodePoolSettings]) -> bo
 
 def divides(model: ModelSettings, size: GroupSize) -> bool:
     """Whether the model can be cut so: heads, layers, experts, and whole parts on each node."""
-    shape, cut = model.shape, size.tensor_parallel
+    shape = model.shape
     if not size.is_whole or (model.engine_options.expert_parallel and size.gpus == 1):
         return False
     if shape is None:
         return True
-    if shape.attention_heads and shape.attention_heads % cut:
-        return False
-    if shape.kv_heads and "MLA" not in shape.attention and shape.kv_heads % cut and cut % shape.kv_heads:
+    if not _divides_heads(shape, size.tensor_parallel):
         return False
     return size.pipeline_parallel == 1 or not shape.layers or is_even_enough(shape.layers, size.pipeline_parallel)
+
+
+def nearest_tensor_parallel(draft: Draft, model: ModelSettings) -> int:
+    """The tensorParallel that is closest to the one asked for, divides the heads of the model, whose shape is known,
+    and, where one does, is what a node of its pools has."""
+    shape, asked = model.shape, model.size
+    cuts = [number for number in range(1, _MOST_GPUS + 1) if shape is None or _divides_heads(shape, number)]
+    possible = possible_gpus(draft, model)
+    on_a_node = [number for number in cuts if replace(asked, tensor_parallel=number).gpus_per_node in possible]
+    return min(on_a_node or cuts, key=lambda number: (abs(number - asked.tensor_parallel), number))
+
+
+def _divides_heads(shape: ModelShape, cut: int) -> bool:
+    """Whether each GPU has equally many query heads, and the key-value heads are divided or copied evenly; with MLA
+    every GPU holds the one latent head."""
+    if shape.attention_heads and shape.attention_heads % cut:
+        return False
+    return not shape.kv_heads or "MLA" in shape.attention or not shape.kv_heads % cut or not cut % shape.kv_heads
 
 
 def as_written(size: GroupSize, asked: GroupSize) -> str:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.errors import Problem
-from infra.planning.drain import DrainBudget
-from infra.planning.headroom import Room, Servers, fleet_fits, headroom, nearest_limits
+from infra.planning.headroom import Room, Servers, fleet_fits, headroom, nearest_limits, neighbours
 from infra.planning.startup import StartupBudget
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.workloads import drain_budget
 from infra.settings.models import ModelSettings
 from infra.settings.rooms import Form, forms_of, rooms_of, surge_of, waits_for_room
 
@@ -22,16 +22,11 @@ def surge_has_room(draft: Draft) -> Iterator[Problem]:
     Canaries come on top: what has room without them and none beside them is told once, and names them.
     """
     rooms = rooms_of((pool for _, pool in draft.node_pools), draft.mig_layouts or ())
-    # With more GPUs than any node has, it has a problem of its own and crowds nobody out.
-    forms = [
-        form
-        for form in forms_of(draft.models, draft.pools_of, draft.mig_layouts or ())
-        if _alone_fits(replace(form.servers, cpu=0, memory_gib=0), rooms)
-    ]
+    forms = placeable(forms_of(draft.models, draft.pools_of, draft.mig_layouts or ()), rooms)
     stable, everything = [form.servers for form in forms if not form.is_canary], [form.servers for form in forms]
     told: set[str] = set()
     for form in forms:
-        if form.model.nodes > 1 or not _alone_fits(form.servers, rooms) or (form.is_canary and form.stable in told):
+        if form.model.nodes > 1 or (form.is_canary and form.stable in told):
             continue
         if form.is_canary:
             found = _crowded(form, everything, rooms) or _hangs(form, everything, rooms)
@@ -42,21 +37,38 @@ def surge_has_room(draft: Draft) -> Iterator[Problem]:
             yield found
 
 
+def placeable(forms: list[Form], rooms: list[Room]) -> list[Form]:
+    """Those of which a node can hold one. The others have a problem of their own and crowd nobody out: with more GPUs
+    than any node has they are left out, with more CPU or memory only their GPUs count."""
+    found = []
+    for form in forms:
+        bare = replace(form.servers, cpu=0, memory_gib=0)
+        if _alone_fits(bare, rooms):
+            found.append(form if _alone_fits(form.servers, rooms) else replace(form, servers=bare))
+    return found
+
+
+def is_in_the_way_of_none(servers: Servers, fleet: list[Servers], rooms: list[Room]) -> bool:
+    """Whether what has no room had some without one other model, and would have none without this one."""
+    near = neighbours(servers, fleet)
+    enough = [item for item in near if fleet_fits([each for each in near if each is not item], rooms)]
+    return bool(enough) and all(item is not servers for item in enough)
+
+
 def _crowded(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
     """Servers that have no place at all."""
     servers = form.servers
     if headroom(servers.name, surge_of(form.model), fleet, rooms).fits_without:
         return None
-    mend = "lower replicas, or raise limits"
-    if form.is_canary:
-        none = [replace(item, count=0) if item is servers else item for item in fleet]
-        surge = surge_of(form.model) if waits_for_room(form.model) else 0
-        mend = f"write {_raised(servers, servers.count + surge, none, rooms)}, or remove the canary"
+    if is_in_the_way_of_none(servers, fleet, rooms):
+        return None  # said of those that are
+    surge = surge_of(form.model) if waits_for_room(form.model) else 0
+    limits = limits_with_room(servers, surge, fleet, rooms)
     return Problem(
         form.path if form.is_canary else f"{form.path}.replicas",
         f"{form.model.replicas} of {_devices(servers)}, beside what shares its pools ({_sharing(servers, fleet)})",
         f"servers that fit the limits of {_pools(servers, rooms)}",
-        mend,
+        f"write {limits}, or {'remove the canary' if form.is_canary else 'lower replicas'}",
     )
 
 
@@ -67,8 +79,7 @@ def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | Non
     if not waits_for_room(model) or answer.fits or not answer.fits_without:
         return None
     left, chosen = max(0, model.replicas - surge), _may_replace(model)
-    drain = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
-    patience = StartupBudget(model.startup_seconds).exchange_seconds(drain.grace_period_seconds)
+    patience = StartupBudget(model.startup_seconds).exchange_seconds(drain_budget(model).grace_period_seconds)
     replace_it = (
         f"; or write rollout: {{strategy: replace}}, which serves with {left} of {model.replicas} for up to"
         f" {model.startup_seconds} s at each exchange"
@@ -79,7 +90,7 @@ def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | Non
         f" servers on its pools have ({_sharing(servers, fleet)})",
         f"room for it in {_pools(servers, rooms)}{', or another strategy' if chosen else ''}: without room the new"
         f" server stays pending and the rollout hangs until it fails after {patience} s",
-        f"write {_raised(servers, surge, fleet, rooms)}{replace_it if chosen else ''}",
+        f"write {limits_with_room(servers, surge, fleet, rooms)}{replace_it if chosen else ''}",
     )
 
 
@@ -88,9 +99,10 @@ def _may_replace(model: ModelSettings) -> bool:
     return model.kserve is None or model.kserve.mode == "Standard"
 
 
-def _raised(servers: Servers, surge: int, fleet: list[Servers], rooms: list[Room]) -> str:
-    """The nearest limits with room for all servers and the surge."""
-    found = nearest_limits(servers.name, surge, fleet, rooms)
+def limits_with_room(servers: Servers, surge: int, fleet: list[Servers], rooms: list[Room]) -> str:
+    """The nearest limits with room for all servers of a model and its surge, as a user writes them."""
+    none = [replace(item, count=0) if item is servers else item for item in fleet]
+    found = nearest_limits(servers.name, servers.count + surge, none, rooms)
     return f"limits: {{gpus: {found[1]}, nodes: {found[2]}}} for pool {found[0]}" if found else "larger limits"
 
 

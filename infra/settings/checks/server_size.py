@@ -36,8 +36,9 @@ def parallel_fits_node(draft: Draft) -> Iterator[Problem]:
             holding = [machine.gpus for machine in room.machines if machine.gpus >= model.gpus]
             needed = min(holding, default=0)
             if needed > room.gpu_limit:
+                wide = model.gpus > room.gpu_limit
                 yield Problem(
-                    f"models[{index}].{_widest(model, room.gpu_limit)}",
+                    f"models[{index}]." + (_widest(model, room.gpu_limit) if wide else "nodePools"),
                     in_numbers(model.size),
                     f"at most {room.gpu_limit}, the GPU limit of pool {room.name}"
                     + (f", whose smallest machine for it has {needed}" if needed > model.gpus else ""),

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from infra.errors import Problem
 from infra.planning.drain import SPOT_NOTICE_SECONDS, DrainBudget
 from infra.planning.group_size import GroupDrain
+from infra.planning.kserve import KNATIVE_QUIET_SECONDS
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.nearest_size import nearest_tensor_parallel
+from infra.settings.gateway_routes import scales_by_requests
 from infra.settings.models import ModelSettings
 from infra.settings.values import did_you_mean, duration_seconds
 
@@ -53,13 +56,11 @@ def parallel_divides_heads(draft: Draft) -> Iterator[Problem]:
     for index, model in draft.models:
         heads = model.shape.attention_heads if model.shape else None
         if heads and heads % model.tensor_parallel:
-            divisors = [number for number in range(1, heads + 1) if heads % number == 0]
-            closest = min(divisors, key=lambda number: (abs(number - model.tensor_parallel), number))
             yield Problem(
                 f"models[{index}].tensorParallel",
                 str(model.tensor_parallel),
                 f"a divisor of the {heads} attention heads of {model.shape_of or model.model}",
-                f"write {closest}",
+                f"write {nearest_tensor_parallel(draft, model)}",
             )
 
 
@@ -102,14 +103,15 @@ def traffic_fits_capacity(draft: Draft) -> Iterator[Problem]:
 
 def drain_fits(draft: Draft) -> Iterator[Problem]:
     for index, model in draft.models:
-        budget = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
+        budget = drain_budget(model)
         grace = budget.grace_period_seconds
+        found = f"{grace} s from {'the quiet time of Knative' if scales_by_requests(model) else 'preStop'} to exit"
         pools = draft.pools_of(model)
         on_spot = [pool.name for pool in pools if "spot" in pool.capacity_types]
         if model.traffic == "interruptible" and on_spot and not budget.fits_spot_notice:
             yield Problem(
                 f"models[{index}].drain",
-                f"{grace} s from preStop to exit",
+                found,
                 f"at most {SPOT_NOTICE_SECONDS} s on spot (pool {', '.join(on_spot)}): EC2 takes the node then",
                 _shorter_drain(budget),
             )
@@ -118,7 +120,7 @@ def drain_fits(draft: Draft) -> Iterator[Problem]:
             if grace > longest:
                 yield Problem(
                     f"models[{index}].drain",
-                    f"{grace} s from preStop to exit",
+                    found,
                     f"at most {longest} s, the terminationGracePeriod of pool {pool.name}",
                     f"raise terminationGracePeriod of {pool.name} to {grace}s or shorten the drain",
                 )
@@ -140,9 +142,16 @@ def destroy_waits_for_requests(draft: Draft) -> Iterator[Problem]:
         )
 
 
+def drain_budget(model: ModelSettings) -> DrainBudget:
+    """How a server of a model stops. Knative refuses the preStop hook; its own proxy goes on for a time of its own, and
+    the pod has the revision's time-out to end in (`infra/planning/kserve.py`)."""
+    first = KNATIVE_QUIET_SECONDS if scales_by_requests(model) else model.drain.pre_stop_seconds
+    return DrainBudget(first, model.drain.shutdown_timeout_seconds)
+
+
 def _longest_grace(model: ModelSettings) -> int:
     """Seconds until the last pod of a server is gone; a follower outlives its leader."""
-    budget = DrainBudget(model.drain.pre_stop_seconds, model.drain.shutdown_timeout_seconds)
+    budget = drain_budget(model)
     return budget.grace_period_seconds if model.nodes == 1 else GroupDrain(budget).follower_grace_seconds
 
 
