@@ -127,10 +127,18 @@ class ExternalSecretSettings(Settings):
     property: str | None = None
     """Key inside it, where its value is a JSON object; default: the whole value."""
     store: DnsLabel | None = None
-    """ClusterSecretStore that is there already. Default: AWS Secrets Manager of the account and region of the settings,
-    with a right to read these secrets and no others."""
+    """A store that is there already. Default: a SecretStore in the tenant's namespace, of AWS Secrets Manager in the
+    account and region of the settings, by a role of the tenant's own that reads these secrets and no others."""
+    store_kind: Literal["ClusterSecretStore", "SecretStore"] = "ClusterSecretStore"
+    """Kind of that store; a SecretStore is in the tenant's namespace."""
     refresh: Duration = "1h"
     """How often it is read again. Pods keep what they started with."""
+
+    @model_validator(mode="after")
+    def _kind_of_a_store(self) -> Self:
+        if "store_kind" in self.model_fields_set and not self.store:
+            raise invalid("storeKind beside store", "name the store, or remove storeKind for the tenant's own")
+        return self
 
 
 class TenantSecrets(Settings):

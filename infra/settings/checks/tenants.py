@@ -218,15 +218,26 @@ def groups_are_given(draft: Draft) -> Iterator[Problem]:
 
 
 def stores_are_there(draft: Draft) -> Iterator[Problem]:
-    """Without AWS there is no store that the platform could make."""
+    """A store of the platform's own needs AWS, and an operator whose role it knows."""
+    theirs = draft.target == "existing" and draft.cluster is not None and "external-secrets" in draft.cluster.installed
     for index, tenant in draft.tenants:
         token = tenant.secrets.hugging_face_token
-        if token and not token.store and draft.target == "local":
+        if token is None or token.store:
+            continue
+        path = f"tenants[{index}].secrets.huggingFaceToken"
+        if draft.target == "local":
             yield Problem(
-                f"tenants[{index}].secrets.huggingFaceToken",
+                path,
                 "no store, with target local",
-                "the name of a ClusterSecretStore: AWS Secrets Manager is used by default, and here is no AWS",
+                "the name of a store: AWS Secrets Manager is used by default, and here is no AWS",
                 "add store, or remove huggingFaceToken and set the Pulumi secret",
+            )
+        elif theirs:
+            yield Problem(
+                path,
+                "no store, with external-secrets under cluster.installed",
+                "the name of a store: the platform's own stores need an operator of its own, whose role theirs trust",
+                "add store, or remove external-secrets from cluster.installed if it is not there",
             )
 
 
