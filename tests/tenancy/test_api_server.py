@@ -163,6 +163,28 @@ def test_a_container_above_the_largest_memory_is_refused(cluster: Client) -> Non
     assert "maximum memory usage per Container is 128Gi" in refusal(cluster, body)
 
 
+def test_a_default_above_the_largest_is_refused(cluster: Client) -> None:
+    """What checks of the settings say before an `up` does."""
+    limit = {"type": "Container", "default": {"memory": "3Gi"}, "max": {"memory": "2Gi"}}
+    metadata = {"name": "wrong", "namespace": "chat"}
+    with pytest.raises(ApiError) as caught:
+        create(cluster, {"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": [limit]}})
+
+    assert caught.value.status == 422
+    assert "default value 3Gi is greater than max value 2Gi" in caught.value.message
+
+
+def test_a_claim_above_the_quota_is_refused(cluster: Client) -> None:
+    for index in range(5):
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        metadata = {"name": f"claim-{index}", "namespace": "chat"}
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+        if index < 4:
+            create(cluster, claim)
+        else:
+            assert "requested: persistentvolumeclaims=1, used: persistentvolumeclaims=4" in refusal(cluster, claim)
+
+
 @pytest.mark.parametrize(
     "security",
     [{"privileged": True, "allowPrivilegeEscalation": True}, {"capabilities": {"drop": ["ALL"], "add": ["IPC_LOCK"]}}],
