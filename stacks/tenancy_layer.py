@@ -109,11 +109,15 @@ def tenancy_args(
         "pod_security_reason": tenant.pod_security_reason,
         "access": [{"group": entry.group, "role": entry.role} for entry in tenant.access],
         "allow_from": [GATEWAY_NAMESPACE, MONITORING_NAMESPACE, *_knative(models), *tenant.allow_from],
+        "allow_to": _neighbours(tenant.name, settings),
+        "own_networks": [settings.network.cidr, *settings.network.secondary_cidrs] if settings.network else [],
         "downloads": tenant.downloads,
         "downloading_servers": [model.name for model in models if downloads_itself(model, settings.storage)],
         "pod_identity": settings.target != "local",
         "egress": [{"cidr": rule.cidr, "ports": list(rule.ports)} for rule in tenant.egress],
     }
+    if settings.gateway:
+        args["gateway_namespace"] = GATEWAY_NAMESPACE
     outside = tenant.secrets.hugging_face_token
     if outside:
         args["token"] = {"name": TOKEN_SECRET, "key": TOKEN_KEY}
@@ -141,6 +145,13 @@ def _tenancy(
 def _knative(models: list[ModelSettings]) -> list[str]:
     """Where requests come from, and who counts them, in KServe's mode Knative."""
     return list(KNATIVE_NAMESPACES) if any(model.kserve and model.kserve.mode == "Knative" for model in models) else []
+
+
+def _neighbours(namespace: str, settings: PlatformSettings) -> list[str]:
+    """Namespaces of other tenants that let this one in: as a whole, or to one of their models."""
+    open_to = {model.namespace for model in settings.models if namespace in model.clients.namespaces}
+    open_to |= {tenant.name for tenant in settings.tenants if namespace in tenant.allow_from}
+    return sorted(open_to - {namespace})
 
 
 def _quota(quota: TenantQuota, settings: PlatformSettings) -> "TenantQuotaArgs":

@@ -138,6 +138,12 @@ class TenancyArgs(TypedDict):
     """Who may do what in it."""
     allow_from: NotRequired[list[str]]
     """Namespaces whose pods may call it, the gateway's and the monitoring's among them. Default: none."""
+    allow_to: NotRequired[list[str]]
+    """Namespaces whose pods it may call; these must let it in. Default: none."""
+    gateway_namespace: NotRequired[str]
+    """Namespace of the gateway that its pods may ask. Default: none."""
+    own_networks: NotRequired[list[str]]
+    """Networks of the cluster, which are not the internet's whatever their addresses. Default: the private ones."""
     downloads: NotRequired[bool]
     """Whether download Jobs may reach public addresses on 443. Default: no."""
     downloading_servers: NotRequired[list[str]]

@@ -58,8 +58,8 @@ def reckoned(stack: StackFile, namespace: str) -> Mapping[str, Decimal]:
 def total(objects: list[Objects]) -> dict[str, Decimal]:
     counted: Counter[str] = Counter()
     for item in objects:
-        counted.update(item.amounts())  # type: ignore[arg-type]  # its stubs know whole numbers only
-    return dict(counted)  # type: ignore[arg-type]
+        counted.update(item.amounts())
+    return {key: Decimal(amount) for key, amount in counted.items()}
 
 
 def rendered(stack: StackFile, namespace: str) -> Mapping[str, Decimal]:

@@ -7,7 +7,7 @@ from math import ceil
 
 from infra.conventions import GATEWAY_NAMESPACE, GPU_RESOURCE, MIG_RESOURCE_PREFIX, MONITORING_NAMESPACE
 from infra.errors import Problem
-from infra.planning.quota import Ask, Shortfall, shortfalls, shown, slice_resource, sums
+from infra.planning.quota import Ask, Objects, Shortfall, shortfalls, shown, slice_resource, sums
 from infra.settings.canary import routes_with_canaries, servers_beside
 from infra.settings.checks.draft import Draft
 from infra.settings.gateway_routes import models_of, picked_models
@@ -85,7 +85,8 @@ def quotas_hold_models(draft: Draft) -> Iterator[Problem]:
     storage = draft.storage or StorageSettings()
     slices = slices_of_pools([pool for _, pool in draft.node_pools], draft.mig_layouts or ())
     for index, tenant, models in _tenants_with_models(draft):
-        asks = [*_asks(draft, models), *_pickers(draft, models), *objects_of(tenant.name, models, storage)]
+        asks: list[Ask | Objects] = [*_asks(draft, models), *_pickers(draft, models)]
+        asks += objects_of(tenant.name, models, storage)
         for short in shortfalls(grant_of(tenant.quota, slices).hard, asks):
             yield _too_small(index, short)
 
