@@ -1,24 +1,34 @@
-"""Tenants as a person reads them: who may use how much, and what of it is promised to several."""
+"""Tenants as a person reads them: who may use how much, what of it is promised to several, and what is refused."""
 
+from collections.abc import Sequence
+
+from infra.plan import Manifest
+from infra.planning.quota import shortfalls_of_plan, shown
 from infra.settings import PlatformSettings
 from infra.settings.tenant_grants import grant_of, overcommitted, slices_of_pools
 
 
-def tenancy_as_text(settings: PlatformSettings) -> str:
-    """Grants by tenant and what does not add up; empty where there is nothing to say."""
+def tenancy_as_text(settings: PlatformSettings, manifests: Sequence[Manifest]) -> str:
+    """Grants by tenant and what does not add up; empty where there is nothing to say.
+
+    Args:
+        manifests: everything that would be in the cluster; checks of the settings reckon with what they know of it.
+    """
     notes = tenancy_notes(settings)
     if not settings.tenants:
         return "".join(f"Tenants\n  {note}\n" for note in notes)
     lines = [f"  {tenant.name} ({tenant.team}): {_granted(settings, tenant.name)}" for tenant in settings.tenants]
-    return "\n".join(["Tenants", *lines, *(f"  note: {note}" for note in notes)]) + "\n"
+    lines += [f"  note: {note}" for note in notes] + [f"  refused: {line}" for line in refusals(manifests)]
+    return "\n".join(["Tenants", *lines]) + "\n"
 
 
-def tenancy_as_json(settings: PlatformSettings) -> dict[str, object]:
+def tenancy_as_json(settings: PlatformSettings, manifests: Sequence[Manifest]) -> dict[str, object]:
     """The same for machines."""
     slices = slices_of_pools(settings.node_pools, settings.mig_layouts)
     return {
         "quotas": {tenant.name: grant_of(tenant.quota, slices).hard for tenant in settings.tenants},
         "notes": tenancy_notes(settings),
+        "refused": refusals(manifests),
     }
 
 
@@ -36,11 +46,28 @@ def tenancy_notes(settings: PlatformSettings) -> list[str]:
     ]
 
 
+def refusals(manifests: Sequence[Manifest]) -> list[str]:
+    """What the quotas of a plan would refuse of the plan itself."""
+    return [
+        f"{namespace} may have {shown(short.key, short.granted)} of {short.key}, and the plan has"
+        f" {shown(short.key, short.asked)}: {', '.join(ask.share(short.key) for ask in short.asks)}"
+        for namespace, missing in sorted(shortfalls_of_plan(manifests).items())
+        for short in missing
+    ]
+
+
 def _granted(settings: PlatformSettings, name: str) -> str:
     tenant = next(item for item in settings.tenants if item.name == name)
     grant = grant_of(tenant.quota, slices_of_pools(settings.node_pools, settings.mig_layouts))
     parts = [f"{grant.gpus} GPUs"]
     parts += [f"{count} x {resource.rpartition('/')[2]}" for resource, count in grant.slices.items() if count]
-    limits = (("CPU", grant.cpu), ("GiB", grant.memory_gib), ("pods", grant.pods))
+    limits = (
+        ("CPU", grant.cpu),
+        ("GiB", grant.memory_gib),
+        ("pods", grant.pods),
+        ("claims", grant.persistent_volume_claims),
+        ("GiB of claims", grant.storage_gib),
+        ("load balancers", grant.load_balancers or None),
+    )
     parts += [f"{amount} {word}" for word, amount in limits if amount is not None]
     return ", ".join(parts)

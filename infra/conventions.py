@@ -1,5 +1,7 @@
 """Names that components, policies and the simulator agree on."""
 
+import hashlib
+
 # Whether Karpenter takes what pods merely prefer as required when it chooses a pool. `Respect`, its default, lets the
 # servers' preferred spread over zones win over weights: with a reserved pool in one zone, spot was started first in two
 # of three runs (Karpenter 1.14.1 on the embedded control plane, 2026-11-21). The scheduler still honours preferences
@@ -77,3 +79,27 @@ SKIP_VARIABLE = "GPU_PLATFORM_TEARDOWN_SKIP"
 def karpenter_node_role(cluster_name: str) -> str:
     """Name of the IAM role of Karpenter's nodes; the name Karpenter's own CloudFormation gives it."""
     return f"KarpenterNodeRole-{cluster_name}"
+
+
+# IAM's limit on the name of a role (IAM quotas). A cluster's name leaves nine characters of it to a tenant's.
+_ROLE_NAME_LIMIT = 64
+_HASH_LENGTH = 9
+
+
+def secret_operator_role(cluster_name: str) -> str:
+    """Name of the IAM role of the External Secrets operator: the one that tenants' roles trust."""
+    return f"ExternalSecrets-{cluster_name}"
+
+
+def tenant_secrets_roles(cluster_name: str) -> str:
+    """How the names of those IAM roles begin that read one tenant's secrets each, and no other role's: no cluster's
+    name has a dot, so one cannot be the beginning of another."""
+    return f"Secrets-{cluster_name}."
+
+
+def tenant_secrets_role(cluster_name: str, namespace: str) -> str:
+    """Name of the IAM role that reads one tenant's secrets; a hash stands for a namespace that is too long."""
+    head = tenant_secrets_roles(cluster_name)
+    if len(head + namespace) <= _ROLE_NAME_LIMIT:
+        return head + namespace
+    return head + hashlib.sha256(namespace.encode()).hexdigest()[:_HASH_LENGTH]

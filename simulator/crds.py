@@ -119,7 +119,7 @@ def custom_resource_definitions(sources: Iterable[CrdSource] = SOURCES) -> list[
 
 def _read(source: CrdSource) -> list[Manifest]:
     version = SIMULATOR_MODULES[source.module]
-    found = _parsed(source, version)
+    found = _parsed(source)
     if not found:
         raise PlatformError(
             f"{source.module} {version} holds no CRD in {source.pattern}",
@@ -134,10 +134,10 @@ def objects_in(source: CrdSource, kinds: frozenset[str]) -> list[dict[str, Any]]
     Raises:
         PlatformError: when the module cannot be had.
     """
-    return _parsed(source, SIMULATOR_MODULES[source.module], kinds)
+    return _parsed(source, kinds)
 
 
-def _parsed(source: CrdSource, version: str, kinds: frozenset[str] = _CRDS) -> list[dict[str, Any]]:
+def _parsed(source: CrdSource, kinds: frozenset[str] = _CRDS) -> list[dict[str, Any]]:
     """The objects as JSON data, from the cache while module and go.sum are the same: YAML is slow to read."""
     kept = _cache_file(source, kinds)
     if kept.is_file():
@@ -145,7 +145,7 @@ def _parsed(source: CrdSource, version: str, kinds: frozenset[str] = _CRDS) -> l
         if Path(record["folder"]).is_dir():
             return list(record["crds"])
     with disk_faults(f"reading the CRDs of {source.module}"):
-        folder = _module_folder(source, version)
+        folder = module_folder(source)
         documents = [
             document
             for path in sorted(folder.glob(source.pattern))
@@ -157,7 +157,13 @@ def _parsed(source: CrdSource, version: str, kinds: frozenset[str] = _CRDS) -> l
     return documents
 
 
-def _module_folder(source: CrdSource, version: str) -> Path:
+def module_folder(source: CrdSource) -> Path:
+    """Where the source's module lies.
+
+    Raises:
+        PlatformError: when it cannot be had.
+    """
+    version = SIMULATOR_MODULES[source.module]
     answer = run_go(
         ["mod", "download", "-json", source.module],
         MODULES / source.folder,

@@ -8,7 +8,13 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 
 from infra.catalog.kserve import KNATIVE_NAMESPACES
-from infra.conventions import GATEWAY_NAMESPACE, MIG_RESOURCE_PREFIX, MONITORING_NAMESPACE, STACK_LABEL
+from infra.conventions import (
+    GATEWAY_NAMESPACE,
+    MIG_RESOURCE_PREFIX,
+    MONITORING_NAMESPACE,
+    STACK_LABEL,
+    tenant_secrets_role,
+)
 from infra.errors import InputError
 from infra.settings import ModelSettings, PlatformSettings
 from infra.settings.tenant_demand import downloads_itself
@@ -21,12 +27,12 @@ from stacks.weights_of_models import TOKEN_KEY, TOKEN_SECRET
 
 if TYPE_CHECKING:
     from components.tenancy.external_secrets import ExternalSecretsArgs
-    from components.tenancy.tenancy import ExternalTokenArgs, TenancyArgs, TenantQuotaArgs
+    from components.tenancy.tenancy import ExternalTokenArgs, SecretStoreArgs, TenancyArgs, TenantQuotaArgs
     from stacks.platform_layer import Cluster, PlatformLayer
 
 OPERATOR = "external-secrets"
 
-# The ClusterSecretStore of the account's Secrets Manager, for tenants that name no other.
+# A tenant's SecretStore of the account's Secrets Manager, where it names no other.
 STORE = "aws-secrets-manager"
 
 
@@ -103,15 +109,21 @@ def tenancy_args(
         "pod_security_reason": tenant.pod_security_reason,
         "access": [{"group": entry.group, "role": entry.role} for entry in tenant.access],
         "allow_from": [GATEWAY_NAMESPACE, MONITORING_NAMESPACE, *_knative(models), *tenant.allow_from],
+        "allow_to": _neighbours(tenant.name, settings),
+        "own_networks": [settings.network.cidr, *settings.network.secondary_cidrs] if settings.network else [],
         "downloads": tenant.downloads,
         "downloading_servers": [model.name for model in models if downloads_itself(model, settings.storage)],
         "pod_identity": settings.target != "local",
         "egress": [{"cidr": rule.cidr, "ports": list(rule.ports)} for rule in tenant.egress],
     }
+    if settings.gateway:
+        args["gateway_namespace"] = GATEWAY_NAMESPACE
     outside = tenant.secrets.hugging_face_token
     if outside:
         args["token"] = {"name": TOKEN_SECRET, "key": TOKEN_KEY}
         args["external_token"] = _external_token(outside)
+        if not outside.store:
+            args["secret_store"] = _secret_store(tenant.name, settings)
     elif any(model.gated for model in models):
         args["token"] = {"name": TOKEN_SECRET, "key": TOKEN_KEY, "value": secrets[TOKEN]}
     return args
@@ -133,6 +145,13 @@ def _tenancy(
 def _knative(models: list[ModelSettings]) -> list[str]:
     """Where requests come from, and who counts them, in KServe's mode Knative."""
     return list(KNATIVE_NAMESPACES) if any(model.kserve and model.kserve.mode == "Knative" for model in models) else []
+
+
+def _neighbours(namespace: str, settings: PlatformSettings) -> list[str]:
+    """Namespaces of other tenants that let this one in: as a whole, or to one of their models."""
+    open_to = {model.namespace for model in settings.models if namespace in model.clients.namespaces}
+    open_to |= {tenant.name for tenant in settings.tenants if namespace in tenant.allow_from}
+    return sorted(open_to - {namespace})
 
 
 def _quota(quota: TenantQuota, settings: PlatformSettings) -> "TenantQuotaArgs":
@@ -160,10 +179,26 @@ def _quota(quota: TenantQuota, settings: PlatformSettings) -> "TenantQuotaArgs":
 
 
 def _external_token(outside: ExternalSecretSettings) -> "ExternalTokenArgs":
-    args: ExternalTokenArgs = {"store": outside.store or STORE, "key": outside.key, "refresh": outside.refresh}
+    args: ExternalTokenArgs = {
+        "store": outside.store or STORE,
+        "store_kind": outside.store_kind if outside.store else "SecretStore",
+        "key": outside.key,
+        "refresh": outside.refresh,
+    }
     if outside.property:
         args["property"] = outside.property
     return args
+
+
+def _secret_store(namespace: str, settings: PlatformSettings) -> "SecretStoreArgs":
+    """The tenant's store. Its role is made by the layer below, maybe in another stack, so it is named."""
+    place = aws_settings(settings)
+    role = tenant_secrets_role(settings.cluster.name, namespace)
+    return {
+        "name": STORE,
+        "region": place.region,
+        "role_arn": f"arn:{place.partition}:iam::{place.account_id}:role/{role}",
+    }
 
 
 def _outside(settings: PlatformSettings) -> dict[str, ExternalSecretSettings]:
@@ -182,22 +217,22 @@ def _external_secrets(cluster: "Cluster") -> pulumi.Resource:
     from components.tenancy import ExternalSecrets
 
     settings = cluster.settings
-    ours = {name: token for name, token in _outside(settings).items() if not token.store}
+    tokens = _outside(settings)
+    ours = {name: token for name, token in tokens.items() if not token.store}
     args: ExternalSecretsArgs = {
         "chart": EXTERNAL_SECRETS_CHART,
         "version": EXTERNAL_SECRETS,
+        "other_stores": len(ours) < len(tokens) or _keys_from_outside(settings),
         "tags": dict(settings.tags),
     }
     if ours:
         place = aws_settings(settings)
         args["readers"] = {
-            "store": STORE,
             "partition": place.partition,
             "region": place.region,
             "account_id": place.account_id,
             "cluster_name": settings.cluster.name,
-            "keys": sorted({token.key for token in ours.values()}),
-            "namespaces": sorted(ours),
+            "tenants": [{"namespace": name, "keys": [token.key]} for name, token in sorted(ours.items())],
         }
     return ExternalSecrets(OPERATOR, args, cluster.options())
 

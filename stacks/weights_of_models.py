@@ -20,6 +20,7 @@ from infra.settings.storage import (
     StreamerWeights,
     Weights,
 )
+from infra.settings.tenant_claims import gib_by_namespace, users_of_store
 
 TOKEN_SECRET = "hugging-face"  # noqa: S105 - the name of a Secret
 TOKEN_KEY = "token"  # noqa: S105 - the name of a key
@@ -31,20 +32,12 @@ _SOURCE_PATH = "/weights-source"
 
 def users_of(settings: PlatformSettings, store: Weights) -> list[ModelSettings]:
     """Models that load from the store, or whose cache is copied from it."""
-    caches = {
-        cache.name
-        for cache in settings.storage.weights
-        if isinstance(cache, NvmeCacheWeights) and cache.source == store.name
-    }
-    return [model for model in settings.models if model.weights in {store.name, *caches}]
+    return users_of_store(store, settings.models, settings.storage)
 
 
 def tenants(settings: PlatformSettings, store: Weights) -> dict[str, int]:
     """GiB of weights by namespace, each model and revision counted once."""
-    sizes: dict[str, dict[str, float]] = {}
-    for model in users_of(settings, store):
-        sizes.setdefault(model.namespace, {})[f"{model.model}@{model.revision}"] = model.known_checkpoint_gib or 0.0
-    return {namespace: claim_gib(found.values()) for namespace, found in sorted(sizes.items())}
+    return gib_by_namespace(store, settings.models, settings.storage)
 
 
 def written_by_job(store: Weights) -> bool:

@@ -81,6 +81,29 @@ def service_trust(service: str) -> str:
     )
 
 
+def role_trust(place: AwsPlace, role: str) -> str:
+    """A trust policy that lets one role of this account, and nothing else in it, take the role.
+
+    The account is the principal and the role a condition. A role as principal must be there first, and is kept by its
+    unique id: one that is made anew under the same name would be trusted no more (IAM user guide, AWS JSON policy
+    elements: Principal). So the caller needs both: this, and a right of its own to take the role. `sts:TagSession`,
+    because the tags that Pod Identity gives a session are transitive: they are set anew on the next (Amazon EKS user
+    guide, pod-id-abac; aws/eks-pod-identity-agent issue 80).
+
+    Args:
+        role: name of the role that may.
+    """
+    return document(
+        {
+            "Sid": "AllowOneRole",
+            "Effect": "Allow",
+            "Principal": {"AWS": place.arn("iam", "root", regional=False)},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": place.arn("iam", f"role/{role}", regional=False)}},
+        }
+    )
+
+
 def pod_identity_trust(place: AwsPlace) -> str:
     """A trust policy for EKS Pod Identity, bound to this account and cluster.
 

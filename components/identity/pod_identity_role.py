@@ -24,6 +24,8 @@ class PodIdentityRoleArgs(TypedDict):
     """Namespace of the service account."""
     service_account: pulumi.Input[str]
     """Name of the service account."""
+    role_name: NotRequired[str]
+    """Name of the role, where others must know it before it is there. Default: the engine's choice."""
     policies: NotRequired[dict[str, str]]
     """Own policy documents as JSON text, by short name."""
     managed_policy_arns: NotRequired[dict[str, str]]
@@ -43,7 +45,13 @@ class PodIdentityRole(pulumi.ComponentResource):
         place = AwsPlace(args["partition"], args["region"], args["account_id"], args["cluster_name"])
         tags = args.get("tags", {})
         inside = pulumi.ResourceOptions(parent=self)
-        role = Role(f"{name}-role", assume_role_policy=pod_identity_trust(place), tags=tags, opts=inside)
+        role = Role(
+            f"{name}-role",
+            name=args.get("role_name"),
+            assume_role_policy=pod_identity_trust(place),
+            tags=tags,
+            opts=inside,
+        )
         attachments: list[pulumi.Resource] = []
         for short, text in args.get("policies", {}).items():
             policy = Policy(f"{name}-{short}", policy=text, tags=tags, opts=inside)

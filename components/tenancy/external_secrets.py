@@ -1,31 +1,45 @@
-"""The External Secrets operator, and a store of AWS Secrets Manager that some namespaces may read."""
+"""The External Secrets operator, its rights, and a role in AWS for each tenant that reads secrets through it."""
 
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_aws import iam
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v3 import Release
+from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 
-from components.identity.documents import AwsPlace
+from components.identity.documents import AwsPlace, role_trust
 from components.identity.pod_identity_role import PodIdentityRole
 from components.specs import Spec
-from components.tenancy.external_secrets_values import (
+from components.tenancy.external_secrets_rights import (
+    ELECTION,
     NAMESPACE,
+    OPERATOR,
+    READERS,
     SERVICE_ACCOUNT,
-    STORE_API,
-    crd_values,
-    operator_values,
+    assume_policy,
+    election_rules,
+    operator_rules,
+    operator_subjects,
     read_policy,
-    store_spec,
+    reader_rules,
 )
+from components.tenancy.external_secrets_values import crd_values, operator_values
+from infra.conventions import secret_operator_role, tenant_secrets_role
+
+
+class SecretReaderArgs(TypedDict):
+    """A tenant and what it reads."""
+
+    namespace: str
+    """Namespace of the tenant; the name of its role derives from it."""
+    keys: list[str]
+    """Names of the secrets that may be read."""
 
 
 class SecretReadersArgs(TypedDict):
     """Who reads which secrets of AWS Secrets Manager."""
 
-    store: str
-    """Name of the ClusterSecretStore."""
     partition: str
     """AWS partition."""
     region: str
@@ -33,51 +47,47 @@ class SecretReadersArgs(TypedDict):
     account_id: str
     """Account of the secrets."""
     cluster_name: str
-    """Cluster of the operator."""
-    keys: list[str]
-    """Names of the secrets that may be read."""
-    namespaces: list[str]
-    """Namespaces that may use the store."""
+    """Cluster of the operator; no longer than 46 characters."""
+    tenants: list[SecretReaderArgs]
+    """Tenants, each with a role of its own."""
 
 
 class ExternalSecretsArgs(TypedDict):
-    """The operator and its store."""
+    """The operator and who reads through it."""
 
     chart: str
     """Address of the chart."""
     version: str
     """Version of the chart."""
     readers: NotRequired[SecretReadersArgs]
-    """A store in AWS Secrets Manager. Default: none; stores are somebody else's."""
+    """Readers of AWS Secrets Manager. Default: none; stores are somebody else's."""
+    other_stores: NotRequired[bool]
+    """Whether there are stores that somebody else makes, ClusterSecretStores among them. Default: no."""
     tags: NotRequired[dict[str, pulumi.Input[str]]]
-    """Tags on role and policy."""
+    """Tags on roles and policies."""
 
 
 class ExternalSecrets(pulumi.ComponentResource):
-    """Keeps Secrets in step with AWS Secrets Manager; depend on it with every ExternalSecret.
+    """Keeps Secrets in step with AWS Secrets Manager; depend on it with every store and every ExternalSecret.
 
-    With `readers` it also takes a role that may read the secrets named there, and no others.
+    With `readers` it also takes a role for each tenant, which reads the secrets named there and no others. The stores
+    that name these roles belong to the tenants' namespaces.
     """
 
     def __init__(self, name: str, args: ExternalSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpu-platform:index:ExternalSecrets", name, {}, opts)
         self._name, self._args = name, args
-        space = Namespace(f"{name}-namespace", metadata=_namespace(), opts=pulumi.ResourceOptions(parent=self))
-        needs: list[pulumi.Resource] = [self._release("crds", crd_values(), [space])]
+        self._inside = pulumi.ResourceOptions(parent=self)
+        space = Namespace(f"{name}-namespace", metadata=_namespace(), opts=self._inside)
+        needs: list[pulumi.Resource] = [self._release("crds", crd_values(), [space]), *self._rights(space)]
         if "readers" in args:
-            needs.append(self._identity(args["readers"]))
-        operator = self._release("operator", operator_values(), needs)
-        if "readers" in args:
-            readers = args["readers"]
-            CustomResource(
-                f"{name}-store",
-                api_version=STORE_API,
-                kind="ClusterSecretStore",
-                metadata={"name": readers["store"], "labels": {"app.kubernetes.io/part-of": "gpu-platform"}},
-                spec=store_spec(readers["region"], readers["namespaces"]),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[operator]),
-            )
+            needs += self._identities(args["readers"])
+        self._release("operator", operator_values(other_stores=self._other_stores), needs)
         self.register_outputs({})
+
+    @property
+    def _other_stores(self) -> bool:
+        return self._args.get("other_stores", False)
 
     def _release(self, suffix: str, values: Spec, needs: list[pulumi.Resource]) -> Release:
         return Release(
@@ -92,9 +102,45 @@ class ExternalSecrets(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
         )
 
-    def _identity(self, readers: SecretReadersArgs) -> PodIdentityRole:
+    def _rights(self, space: Namespace) -> list[pulumi.Resource]:
+        """What the operator may do in the cluster, and what its users may."""
+        rules = operator_rules(other_stores=self._other_stores)
+        role = ClusterRole(f"{self._name}-role", metadata=_metadata(OPERATOR), rules=rules, opts=self._inside)
+        election = Role(
+            f"{self._name}-election-role",
+            metadata=_metadata(ELECTION, namespace=NAMESPACE),
+            rules=election_rules(),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[space]),
+        )
+        readers = ClusterRole(
+            f"{self._name}-readers",
+            metadata=_metadata(READERS, {"rbac.authorization.k8s.io/aggregate-to-view": "true"}),
+            rules=reader_rules(),
+            opts=self._inside,
+        )
+        return [
+            readers,
+            ClusterRoleBinding(
+                f"{self._name}-binding",
+                metadata=_metadata(OPERATOR),
+                role_ref=_reference("ClusterRole", OPERATOR),
+                subjects=operator_subjects(),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[role]),
+            ),
+            RoleBinding(
+                f"{self._name}-election-binding",
+                metadata=_metadata(ELECTION, namespace=NAMESPACE),
+                role_ref=_reference("Role", ELECTION),
+                subjects=operator_subjects(),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[election]),
+            ),
+        ]
+
+    def _identities(self, readers: SecretReadersArgs) -> list[pulumi.Resource]:
+        """The operator's role, which reads nothing, and those it takes for tenants."""
         place = AwsPlace(readers["partition"], readers["region"], readers["account_id"], readers["cluster_name"])
-        return PodIdentityRole(
+        tags = self._args.get("tags", {})
+        operator = PodIdentityRole(
             f"{self._name}-identity",
             {
                 "partition": place.partition,
@@ -103,13 +149,37 @@ class ExternalSecrets(pulumi.ComponentResource):
                 "cluster_name": place.cluster,
                 "namespace": NAMESPACE,
                 "service_account": SERVICE_ACCOUNT,
-                "policies": {"read": read_policy(place, readers["keys"])},
-                "tags": self._args.get("tags", {}),
+                "role_name": secret_operator_role(place.cluster),
+                "policies": {"assume": assume_policy(place)},
+                "tags": tags,
             },
-            pulumi.ResourceOptions(parent=self),
+            self._inside,
+        )
+        return [operator, *(self._reader(tenant, place, tags) for tenant in readers["tenants"])]
+
+    def _reader(self, tenant: SecretReaderArgs, place: AwsPlace, tags: dict[str, pulumi.Input[str]]) -> pulumi.Resource:
+        """The role of one tenant."""
+        name = f"{self._name}-of-{tenant['namespace']}"
+        role = iam.Role(
+            f"{name}-role",
+            name=tenant_secrets_role(place.cluster, tenant["namespace"]),
+            assume_role_policy=role_trust(place, secret_operator_role(place.cluster)),
+            tags=tags,
+            opts=self._inside,
+        )
+        policy = iam.Policy(f"{name}-read", policy=read_policy(place, tenant["keys"]), tags=tags, opts=self._inside)
+        return iam.RolePolicyAttachment(
+            f"{name}-read-attachment", role=role.name, policy_arn=policy.arn, opts=self._inside
         )
 
 
 def _namespace() -> Spec:
-    labels = {"app.kubernetes.io/part-of": "gpu-platform", "pod-security.kubernetes.io/enforce": "restricted"}
-    return {"name": NAMESPACE, "labels": labels}
+    return _metadata(NAMESPACE, {"pod-security.kubernetes.io/enforce": "restricted"})
+
+
+def _metadata(name: str, labels: dict[str, str] | None = None, **more: str) -> Spec:
+    return {"name": name, "labels": {"app.kubernetes.io/part-of": "gpu-platform", **(labels or {})}, **more}
+
+
+def _reference(kind: str, name: str) -> Spec:
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}

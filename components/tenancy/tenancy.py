@@ -11,6 +11,7 @@ from pulumi_kubernetes.rbac.v1 import RoleBinding
 from components.specs import Spec
 from components.tenancy.network_spec import network_policies
 from components.tenancy.tenancy_spec import (
+    STORE_API,
     external_secret_spec,
     limit_range_spec,
     namespace_metadata,
@@ -18,6 +19,7 @@ from components.tenancy.tenancy_spec import (
     quota_spec,
     role_bindings,
     role_reference,
+    store_spec,
     subjects,
 )
 
@@ -89,11 +91,24 @@ class TenantSecretArgs(TypedDict):
     """The token."""
 
 
+class SecretStoreArgs(TypedDict):
+    """A store of AWS Secrets Manager for this namespace alone."""
+
+    name: str
+    """Name of the SecretStore."""
+    region: str
+    """Region of the secrets."""
+    role_arn: str
+    """ARN of the role that reads the tenant's secrets and trusts the operator's."""
+
+
 class ExternalTokenArgs(TypedDict):
     """Where the External Secrets operator reads a token."""
 
     store: str
-    """ClusterSecretStore."""
+    """Name of the store."""
+    store_kind: str
+    """SecretStore, one of the namespace, or ClusterSecretStore."""
     key: str
     """Name of the secret in the store."""
     property: NotRequired[str]
@@ -123,6 +138,12 @@ class TenancyArgs(TypedDict):
     """Who may do what in it."""
     allow_from: NotRequired[list[str]]
     """Namespaces whose pods may call it, the gateway's and the monitoring's among them. Default: none."""
+    allow_to: NotRequired[list[str]]
+    """Namespaces whose pods it may call; these must let it in. Default: none."""
+    gateway_namespace: NotRequired[str]
+    """Namespace of the gateway that its pods may ask. Default: none."""
+    own_networks: NotRequired[list[str]]
+    """Networks of the cluster, which are not the internet's whatever their addresses. Default: the private ones."""
     downloads: NotRequired[bool]
     """Whether download Jobs may reach public addresses on 443. Default: no."""
     downloading_servers: NotRequired[list[str]]
@@ -133,6 +154,8 @@ class TenancyArgs(TypedDict):
     """Other addresses its pods may call. Default: none."""
     token: NotRequired[TenantSecretArgs]
     """The Hugging Face token. Default: none."""
+    secret_store: NotRequired[SecretStoreArgs]
+    """Its store of secrets. Default: none."""
     external_token: NotRequired[ExternalTokenArgs]
     """Where the operator reads the token, in place of `token.value`; `token` then names the Secret it keeps."""
 
@@ -171,11 +194,26 @@ class Tenancy(pulumi.ComponentResource):
                 subjects=subjects(groups),
                 opts=self._inside,
             )
-        self._token()
+        self._token(self._store())
         self.namespace = space.metadata["name"]
         self.register_outputs({"namespace": self.namespace})
 
-    def _token(self) -> None:
+    def _store(self) -> list[pulumi.Resource]:
+        """Where the operator reads its secrets."""
+        if "secret_store" not in self._args:
+            return []
+        store = self._args["secret_store"]
+        made = CustomResource(
+            f"{self._name}-store",
+            api_version=STORE_API,
+            kind="SecretStore",
+            metadata=self._metadata(store["name"]),
+            spec=store_spec(store),
+            opts=self._inside,
+        )
+        return [made]
+
+    def _token(self, stores: list[pulumi.Resource]) -> None:
         """The Secret with the Hugging Face token, or what the operator makes it from."""
         if "token" not in self._args:
             return
@@ -183,11 +221,11 @@ class Tenancy(pulumi.ComponentResource):
         if "external_token" in self._args:
             CustomResource(
                 f"{self._name}-{secret['name']}",
-                api_version="external-secrets.io/v1",
+                api_version=STORE_API,
                 kind="ExternalSecret",
                 metadata=self._metadata(secret["name"]),
                 spec=external_secret_spec(secret["name"], secret["key"], self._args["external_token"]),
-                opts=self._inside,
+                opts=pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=stores)),
             )
         elif "value" in secret:
             Secret(

@@ -7,7 +7,9 @@ from infra.conventions import STACK_LABEL, TEAM_LABEL
 from infra.planning.quota import Grant, slice_resource
 
 if TYPE_CHECKING:
-    from components.tenancy.tenancy import ExternalTokenArgs, TenancyArgs, TenantQuotaArgs
+    from components.tenancy.tenancy import ExternalTokenArgs, SecretStoreArgs, TenancyArgs, TenantQuotaArgs
+
+STORE_API = "external-secrets.io/v1"
 
 REASON_ANNOTATION = "gpu-platform/pod-security-reason"
 
@@ -100,6 +102,12 @@ def role_reference(role: str) -> Spec:
     return {"kind": "ClusterRole", "apiGroup": "rbac.authorization.k8s.io", "name": role}
 
 
+def store_spec(args: "SecretStoreArgs") -> Spec:
+    """`SecretStore.spec`: Secrets Manager of a region, by the role of the tenant, which the operator takes."""
+    provider = {"service": "SecretsManager", "region": args["region"], "role": args["role_arn"]}
+    return {"provider": {"aws": provider}}
+
+
 def external_secret_spec(secret: str, key: str, args: "ExternalTokenArgs") -> Spec:
     """`ExternalSecret.spec`.
 
@@ -110,7 +118,7 @@ def external_secret_spec(secret: str, key: str, args: "ExternalTokenArgs") -> Sp
     remote = {"key": args["key"], **({"property": args["property"]} if "property" in args else {})}
     return {
         "refreshInterval": args.get("refresh", "1h"),
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": args["store"]},
+        "secretStoreRef": {"kind": args["store_kind"], "name": args["store"]},
         # A secret that was lost in the store does not take the servers' copy with it.
         "target": {"name": secret, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
         "data": [{"secretKey": key, "remoteRef": remote}],

@@ -5,7 +5,7 @@ applies its Kubernetes half. `records` holds the objects, `ordering` their depen
 Kubernetes view, `serialization` the JSON, `reading` the way back from it and `tree` the text for people.
 """
 
-from infra.plan.manifests import Manifest, kubernetes_manifests
+from infra.plan.manifests import Manifest, known_manifests, kubernetes_manifests
 from infra.plan.ordering import dependency_order
 from infra.plan.reading import plan_from_json
 from infra.plan.records import Marker, Plan, PlannedOptions, PlannedResource, Value
@@ -20,6 +20,7 @@ __all__ = [
     "PlannedResource",
     "Value",
     "dependency_order",
+    "known_manifests",
     "kubernetes_manifests",
     "plan_as_json",
     "plan_as_tree",

@@ -1,7 +1,7 @@
 """The Kubernetes half of a plan as manifests, in the order they can be applied."""
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from infra.errors import PlatformError
@@ -54,6 +54,31 @@ def kubernetes_manifests(plan: Plan) -> list[Manifest]:
         PlatformError: when a value is unknown or an object has no explicit name.
     """
     return [_manifest(resource) for resource in plan if resource.is_kubernetes_object]
+
+
+def known_manifests(plan: Plan) -> list[Manifest]:
+    """What is known of every Kubernetes object of `plan`, in dependency order: to judge by, not to apply.
+
+    Args:
+        plan: made in either mode; fields and items that are unknown are left out.
+
+    Raises:
+        PlatformError: when an object has no explicit name.
+    """
+    return [_manifest(_without_unknowns(resource)) for resource in plan if resource.is_kubernetes_object]
+
+
+def _without_unknowns(resource: PlannedResource) -> PlannedResource:
+    known = {key: _known(value) for key, value in resource.inputs.items() if value is not Marker.UNKNOWN}
+    return replace(resource, inputs=known)
+
+
+def _known(value: Value) -> Value:
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items() if item is not Marker.UNKNOWN}
+    if isinstance(value, list):
+        return [_known(item) for item in value if item is not Marker.UNKNOWN]
+    return value
 
 
 def _manifest(resource: PlannedResource) -> Manifest:

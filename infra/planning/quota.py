@@ -85,6 +85,33 @@ class Ask:
         counted = {quota_key(name): amount * self.pods for name, amount in self.requests.items()}
         return {**counted, "pods": Decimal(self.pods)}
 
+    def share(self, key: str) -> str:
+        """Its part of what is asked for, as a person reads it."""
+        if key == "pods":
+            return f"{self.owner} {self.pods}"
+        return f"{self.owner} {self.pods} x {shown(key, self.amounts()[key] / self.pods)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """What one owner asks for beside pods: claims on storage, load balancers.
+
+    Attributes:
+        owner: who, as a person names it.
+        counted: amounts by the key of a quota, bytes of storage.
+    """
+
+    owner: str
+    counted: Mapping[str, Decimal]
+
+    def amounts(self) -> dict[str, Decimal]:
+        """What counts against a quota, by its key."""
+        return dict(self.counted)
+
+    def share(self, key: str) -> str:
+        """Its part of what is asked for, as a person reads it."""
+        return f"{self.owner} {shown(key, self.counted[key])}"
+
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
@@ -93,7 +120,7 @@ class Shortfall:
     key: str
     granted: Decimal
     asked: Decimal
-    asks: tuple[Ask, ...]
+    asks: tuple[Ask | Objects, ...]
 
 
 def quota_key(resource: str) -> str:
@@ -106,7 +133,7 @@ def slice_resource(profile: str) -> str:
     return f"{MIG_RESOURCE_PREFIX}{profile.replace('+', '.')}"
 
 
-def shortfalls(hard: Mapping[str, str], asks: Sequence[Ask]) -> Iterator[Shortfall]:
+def shortfalls(hard: Mapping[str, str], asks: Sequence[Ask | Objects]) -> Iterator[Shortfall]:
     """Every key of a quota that is smaller than what is asked for."""
     for key, value in hard.items():
         granted = quantity(value)
@@ -117,8 +144,11 @@ def shortfalls(hard: Mapping[str, str], asks: Sequence[Ask]) -> Iterator[Shortfa
 
 
 def shortfalls_of_plan(manifests: Sequence[Manifest]) -> dict[str, list[Shortfall]]:
-    """What the quotas among the manifests would refuse of the pods among them, by namespace."""
-    asks: dict[str, list[Ask]] = {}
+    """What the quotas among the manifests would refuse of pods, claims and load balancers among them, by namespace."""
+    asks: dict[str, list[Ask | Objects]] = {}
+    for item in manifests:
+        if counted := _counted(item):
+            asks.setdefault(item.namespace, []).append(Objects(f"{item.kind} {item.namespace}/{item.name}", counted))
     surges = {f"{item.kind} {item.namespace}/{item.name}": _surge(item) for item in manifests}
     for demand in pod_demands(manifests):
         if not demand.per_node:
@@ -149,6 +179,22 @@ def sums(grants: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 def _ask(demand: PodDemand, pods: int) -> Ask:
     return Ask(demand.owner, pods, {name: amount for name, amount in demand.requests.items() if name != "pods"})
+
+
+def _counted(item: Manifest) -> dict[str, Decimal]:
+    """What an object that is no pod counts against a quota."""
+    spec = item.body.get("spec") or {}
+    if item.kind == "PersistentVolumeClaim":
+        return {
+            "persistentvolumeclaims": Decimal(1),
+            "requests.storage": quantity(spec["resources"]["requests"]["storage"]),
+        }
+    if item.kind != "Service" or spec.get("type") not in ("LoadBalancer", "NodePort"):
+        return {}
+    balanced = {"services.loadbalancers": Decimal(1)} if spec["type"] == "LoadBalancer" else {}
+    # A Service of type LoadBalancer has node ports too, unless it does without.
+    ports = 0 if balanced and spec.get("allocateLoadBalancerNodePorts") is False else len(spec.get("ports") or ())
+    return {**balanced, **({"services.nodeports": Decimal(ports)} if ports else {})}
 
 
 def _surge(item: Manifest) -> int:

@@ -28,6 +28,8 @@ RESERVED = ("default", "kube-system", "kube-public", "kube-node-lease")
 # Kubernetes keeps them for itself, and EKS refuses them in an access entry ("it cannot start with system:").
 _SYSTEM = "system:"
 
+_MIB_PER_GIB = 1024
+
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 
 
@@ -100,6 +102,16 @@ class ContainerDefaults(Settings):
     max_memory_gib: Positive | None = None
     """Most memory one container may have, in GiB; default: no limit but the quota's."""
 
+    @model_validator(mode="after")
+    def _default_is_allowed(self) -> Self:
+        if self.max_memory_gib is not None and self.memory_mib > self.max_memory_gib * _MIB_PER_GIB:
+            raise invalid(
+                f"memoryMib of at most {self.max_memory_gib * _MIB_PER_GIB}, which is maxMemoryGib: the API server"
+                f" refuses a default above the largest, and this is {self.memory_mib}",
+                f"write maxMemoryGib: {-(-self.memory_mib // _MIB_PER_GIB)}, or a smaller memoryMib",
+            )
+        return self
+
 
 class TenantAccess(Settings):
     """A group and what it may do in the namespace; becomes a RoleBinding."""
@@ -127,10 +139,18 @@ class ExternalSecretSettings(Settings):
     property: str | None = None
     """Key inside it, where its value is a JSON object; default: the whole value."""
     store: DnsLabel | None = None
-    """ClusterSecretStore that is there already. Default: AWS Secrets Manager of the account and region of the settings,
-    with a right to read these secrets and no others."""
+    """A store that is there already. Default: a SecretStore in the tenant's namespace, of AWS Secrets Manager in the
+    account and region of the settings, by a role of the tenant's own that reads these secrets and no others."""
+    store_kind: Literal["ClusterSecretStore", "SecretStore"] = "ClusterSecretStore"
+    """Kind of that store; a SecretStore is in the tenant's namespace."""
     refresh: Duration = "1h"
     """How often it is read again. Pods keep what they started with."""
+
+    @model_validator(mode="after")
+    def _kind_of_a_store(self) -> Self:
+        if "store_kind" in self.model_fields_set and not self.store:
+            raise invalid("storeKind beside store", "name the store, or remove storeKind for the tenant's own")
+        return self
 
 
 class TenantSecrets(Settings):
@@ -176,11 +196,27 @@ class TenantSettings(Settings):
                 f"podSecurityReason beside podSecurity: {self.pod_security}",
                 "say which pods need it and why, or leave podSecurity out for restricted",
             )
+        self._defaults_fit_quota()
         groups = [(entry.group, entry.role) for entry in self.access]
         twice = next((group for group, role in groups if groups.count((group, role)) > 1), "")
         if twice:
             raise invalid("each group with a role once", f'remove one of the entries of "{twice}"')
         return self
+
+    def _defaults_fit_quota(self) -> None:
+        """A container that says nothing must find room for itself, or none ever starts."""
+        mib = _MIB_PER_GIB
+        for key, default, granted, unit in (
+            ("cpu", self.defaults.cpu_millicores, self.quota.cpu, 1000),
+            ("memoryGib", self.defaults.memory_mib, self.quota.memory_gib, mib),
+            ("ephemeralStorageGib", self.defaults.ephemeral_storage_mib, self.quota.ephemeral_storage_gib, mib),
+        ):
+            if granted is not None and default > granted * unit:
+                name = {"cpu": "cpuMillicores", "memoryGib": "memoryMib"}.get(key, "ephemeralStorageMib")
+                raise invalid(
+                    f"defaults.{name} of at most {granted * unit}, which is quota.{key}: {default} fits no pod",
+                    f"write quota.{key}: {-(-default // unit)}, or a smaller defaults.{name}",
+                )
 
 
 def tenant_named(name: str, tenants: tuple[TenantSettings, ...]) -> TenantSettings | None:

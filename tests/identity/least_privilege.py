@@ -1,6 +1,7 @@
 """What every IAM document of a plan must keep to, as a pure function over the plan."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,8 +83,8 @@ def faults(document: IamDocument) -> list[str]:
                 found.append(f"{at} allows {action}")
         if "*" in _list(statement.get("Resource")) and sid not in WIDE_RESOURCES:
             found.append(f"{at} is on every resource")
-        if document.kind == "assumeRolePolicy" and not _names_a_service(statement):
-            found.append(f"{at} trusts {json.dumps(statement.get('Principal'))}, not a service")
+        if document.kind == "assumeRolePolicy" and not (_names_a_service(statement) or _names_a_role(statement)):
+            found.append(f"{at} trusts {json.dumps(statement.get('Principal'))}, not a service, nor one role of it")
     return found
 
 
@@ -126,3 +127,13 @@ def _names_a_service(statement: Statement) -> bool:
         return False
     names = _list(principal["Service"])
     return bool(names) and all("." in name and "*" not in name for name in names)
+
+
+def _names_a_role(statement: Statement) -> bool:
+    """One role: the account is the principal, and a condition that the role must meet leaves no other of it."""
+    principal = statement.get("Principal")
+    named = str(principal.get("AWS")) if isinstance(principal, dict) and set(principal) == {"AWS"} else ""
+    account = re.fullmatch(r"arn:aws[a-z-]*:iam::([0-9]{12}):root", named)
+    roles = _list(statement.get("Condition", {}).get("ArnEquals", {}).get("aws:PrincipalArn"))
+    of_account = rf"arn:aws[a-z-]*:iam::{account[1]}:role/[\w+=,.@-]+" if account else "(?!)"
+    return bool(roles) and all(re.fullmatch(of_account, role) for role in roles)

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from components.cluster.platform_key import key_policy
-from components.identity.documents import AwsPlace, allow, document, pod_identity_trust, service_trust
+from components.identity.documents import AwsPlace, allow, document, pod_identity_trust, role_trust, service_trust
 from components.identity.pod_identity_role import PodIdentityRole
 from components.network.load_balancer_policies import load_balancer_policies
 from components.nodes.interruption import queue_policy
 from components.nodes.karpenter_controller import KarpenterController
 from components.nodes.karpenter_policies import controller_policies
+from components.tenancy.external_secrets_rights import assume_policy, read_policy
 from infra.plan import Plan
 from infra.settings import StackFile
 from stacks.evaluation import evaluate
@@ -37,8 +38,14 @@ def built() -> list[IamDocument]:
         **load_balancer_policies(PLACE),
         "queue": queue_policy(PLACE),
         "key": key_policy(PLACE),
+        "secret-operator": assume_policy(PLACE),
+        "secrets-of-a-tenant": read_policy(PLACE, ["ml/hugging-face"]),
     }
-    trusts = {"pod-identity": pod_identity_trust(PLACE), "ec2": service_trust("ec2.amazonaws.com")}
+    trusts = {
+        "pod-identity": pod_identity_trust(PLACE),
+        "ec2": service_trust("ec2.amazonaws.com"),
+        "role": role_trust(PLACE, "ExternalSecrets-llm"),
+    }
     return [
         *(parse(text, name) for name, text in texts.items()),
         *(parse(text, name, "assumeRolePolicy") for name, text in trusts.items()),
@@ -60,6 +67,13 @@ def test_every_exception_is_in_use() -> None:
     assert whole == set(WIDE_ACTIONS)
 
 
+def trusting(role: str | None) -> dict[str, Any]:
+    """A trust in a whole account, bound to a role or to none."""
+    bound = {"Condition": {"ArnEquals": {"aws:PrincipalArn": role}}} if role else {}
+    whom = {"AWS": "arn:aws:iam::111122223333:root"}
+    return {"Sid": "Account", "Effect": "Allow", "Principal": whom, "Action": ["sts:AssumeRole"], **bound}
+
+
 @pytest.mark.parametrize(
     ("statement", "kind", "fault"),
     [
@@ -79,6 +93,9 @@ def test_every_exception_is_in_use() -> None:
             "assumeRolePolicy",
             "not a service",
         ),
+        (trusting(None), "assumeRolePolicy", "nor one role of it"),
+        (trusting("arn:aws:iam::111122223333:role/*"), "assumeRolePolicy", "nor one role of it"),
+        (trusting("arn:aws:iam::999999999999:role/theirs"), "assumeRolePolicy", "nor one role of it"),
     ],
 )
 def test_a_fault_is_found_and_located(statement: dict[str, Any], kind: str, fault: str) -> None:

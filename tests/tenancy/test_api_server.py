@@ -15,13 +15,19 @@ from simulator.throwaway import throwaway
 from tests.embedded import Listener
 from tests.tenancy.examples import manifests
 
+# What people may do with stores and ExternalSecrets is a role of the cluster, which view, edit and admin take in.
+READERS = "external-secrets-readers"
 TENANCY = ("Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "RoleBinding")
+SECRETS, STORES = "external-secrets.io", "secretstores"
 REVIEW = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
 def tenancies() -> list[Manifest]:
     return [
-        item for item in manifests() if item.kind in TENANCY and (item.namespace or item.name) in ("chat", "research")
+        item
+        for item in manifests()
+        if (item.kind in TENANCY and (item.namespace or item.name) in ("chat", "research"))
+        or (item.kind, item.name) == ("ClusterRole", READERS)
     ]
 
 
@@ -33,7 +39,9 @@ def cluster(state_root: Any) -> Iterator[Client]:
         client = environment.client
         for namespace in ("chat", "research"):
             settle(client, namespace)
-        wait(lambda: allowed(client, "auditors", "list", "pods"))  # roles are put together by a controller
+        # Roles are put together by a controller.
+        wait(lambda: allowed(client, "auditors", "list", "pods"))
+        wait(lambda: allowed(client, "research", "list", STORES, namespace="research", api_group=SECRETS))
         yield client
 
 
@@ -155,6 +163,28 @@ def test_a_container_above_the_largest_memory_is_refused(cluster: Client) -> Non
     assert "maximum memory usage per Container is 128Gi" in refusal(cluster, body)
 
 
+def test_a_default_above_the_largest_is_refused(cluster: Client) -> None:
+    """What checks of the settings say before an `up` does."""
+    limit = {"type": "Container", "default": {"memory": "3Gi"}, "max": {"memory": "2Gi"}}
+    metadata = {"name": "wrong", "namespace": "chat"}
+    with pytest.raises(ApiError) as caught:
+        create(cluster, {"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": [limit]}})
+
+    assert caught.value.status == 422
+    assert "default value 3Gi is greater than max value 2Gi" in caught.value.message
+
+
+def test_a_claim_above_the_quota_is_refused(cluster: Client) -> None:
+    for index in range(5):
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        metadata = {"name": f"claim-{index}", "namespace": "chat"}
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+        if index < 4:
+            create(cluster, claim)
+        else:
+            assert "requested: persistentvolumeclaims=1, used: persistentvolumeclaims=4" in refusal(cluster, claim)
+
+
 @pytest.mark.parametrize(
     "security",
     [{"privileged": True, "allowPrivilegeEscalation": True}, {"capabilities": {"drop": ["ALL"], "add": ["IPC_LOCK"]}}],
@@ -183,6 +213,20 @@ def test_rights_end_at_the_namespace_and_view_reads_no_secret(cluster: Client) -
     assert not allowed(cluster, "chat-developers", "update", "resourcequotas")
     assert not allowed(cluster, "research", "update", "resourcequotas", namespace="research")  # nor admin
     assert not allowed(cluster, "research", "list", "pods", namespace="chat")
+
+
+@pytest.mark.parametrize(
+    ("group", "namespace"), [("auditors", "chat"), ("chat-developers", "chat"), ("research", "research")]
+)
+def test_nobody_of_a_tenant_says_what_is_brought_in_from_outside(cluster: Client, group: str, namespace: str) -> None:
+    """Whoever writes a store may name any role that the operator takes; view, edit and admin see them only."""
+    for kind in (STORES, "externalsecrets"):
+        verbs = [
+            verb
+            for verb in ("get", "list", "watch", "create", "update", "patch", "delete")
+            if allowed(cluster, group, verb, kind, namespace=namespace, api_group=SECRETS)
+        ]
+        assert verbs == ["get", "list", "watch"], kind
 
 
 def test_who_may_edit_may_change_network_policies(cluster: Client) -> None:

@@ -20,9 +20,11 @@ from tests.tenancy.examples import CHAT, RESEARCH, example, quota, with_canary
 # pod of a tenant, EC2's metadata, the Pod Identity agent; and outside.
 API_SERVICE, API_SERVER = End(address="172.20.0.1"), End(address="10.96.3.9")
 METADATA, IDENTITY = End(address="169.254.169.254"), End(address="169.254.170.23")
+POD_OF_VPC, OWN_RANGE = End(address="198.19.4.4"), End(address="11.7.4.4")
 INTERNET, CORPORATE, DATABASE = End(address="151.101.2.1"), End(address="10.50.4.4"), End(address="10.200.1.2")
 POD_ADDRESS = "10.96.77.7"
 
+PROXY = End(GATEWAY_NAMESPACE, (("gateway.envoyproxy.io/owning-gateway-namespace", GATEWAY_NAMESPACE),))
 DNS = End("kube-system", (("k8s-app", "kube-dns"),))
 ENVOY, MONITOR = End(GATEWAY_NAMESPACE), End(MONITORING_NAMESPACE)
 WEB, STRANGER = End("web"), End("strangers")
@@ -37,6 +39,7 @@ def of_llm(component: str, **more: str) -> End:
 
 
 NOTEBOOK = End("chat", (("app", "notebook"),))
+TRAINING = End("research", (("app", "training"),))
 
 ENGINE, PICKER, PICKER_METRICS, NCCL = 8000, 9002, 9090, 45123
 
@@ -46,6 +49,8 @@ ARGS: TenancyArgs = {
     "allow_from": ["web"],
     "downloads": True,
     "downloading_servers": ["qwen3-14b"],
+    "allow_to": ["research"],
+    "gateway_namespace": GATEWAY_NAMESPACE,
     "pod_identity": True,
 }
 
@@ -73,6 +78,10 @@ def everything(settings: dict[str, Any]) -> None:
         {**plain, "name": "of-llm", "namespace": "chat", "kserve": {
             "kind": "LLMInferenceService", "prefill": {"replicas": 1}}},
     ]  # fmt: skip
+    settings["tenants"][RESEARCH]["allowFrom"] = ["chat"]
+    settings["tenants"][RESEARCH]["egress"].append({"cidr": "0.0.0.0/0", "ports": [80]})
+    settings["models"][0]["clients"] = {"namespaces": ["research"]}
+    settings["network"]["secondaryCidrs"] = ["11.7.0.0/16"]
     settings["gateway"]["routes"] += [
         {"name": name, "match": {"model": name}, "backends": [{"model": name}]}
         for name in ("qwen3-14b", "giant", "judged", "of-kserve")
@@ -127,6 +136,10 @@ def ends() -> dict[str, End]:
         "prefill server of KServe": of_llm(LLM_PODS.prefill_servers, **dict([LLM_PODS.component])),
         "Knative": KNATIVE,
         "notebook": NOTEBOOK,
+        "job of research": TRAINING,
+        "gateway": PROXY,
+        "pod of the VPC": POD_OF_VPC,
+        "VPC of its own": OWN_RANGE,
         "Envoy": ENVOY,
         "monitor": MONITOR,
         "web": WEB,
@@ -189,6 +202,11 @@ OPEN = [
     ("web", "notebook", 8888),
     ("notebook", "notebook", 8888),
     ("server of research", "database", 5432),  # tenants[].egress
+    # Another tenant: what lets a neighbour in is of no use unless that is let out.
+    ("notebook", "server of research", ENGINE),  # research's allowFrom
+    ("notebook", "job of research", 8888),
+    ("job of research", "stable", ENGINE),  # models[].clients of llama-8b
+    ("notebook", "gateway", 10443),  # with a key
 ]
 
 SHUT = [
@@ -205,7 +223,7 @@ SHUT = [
     ("picker", "leader", ENGINE),
     ("notebook", "picker", PICKER),
     ("monitor", "picker", PICKER),
-    ("notebook", "server of KServe", ENGINE),
+    ("job of research", "server of KServe", ENGINE),
     # An engine knows nothing of Kubernetes, and what has its weights from a store has no business outside.
     ("server", "API server", 443),
     ("notebook", "API server", 443),
@@ -223,6 +241,14 @@ SHUT = [
     ("server of research", "LLM server of KServe", ENGINE),
     ("server of research", "KServe's own picker", PICKER),
     ("download", "metadata", 80),
+    ("job of research", "metadata", 80),  # its egress to everywhere
+    # Addresses of the VPC that are not private ones are the internet's no more.
+    ("download", "pod of the VPC", 443),
+    ("download", "VPC of its own", 443),
+    ("job of research", "server", ENGINE),  # llama-8b lets it in, this does not
+    ("job of research", "notebook", 8888),
+    ("notebook", "gateway", 19001),  # what a proxy tells of itself
+    ("notebook", "Envoy", 10443),  # another pod of that namespace
 ]
 
 

