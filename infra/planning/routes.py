@@ -3,7 +3,7 @@
 Knowledge that settings, components and policies share. Everything is a pure function of plain numbers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # Paths of an OpenAI-compatible API that answer requests and nothing else. The API key of an engine does not cover
@@ -44,6 +44,9 @@ OWN_HEADERS = (
     "x-kv-cache-source-host-port",
     "x-prefiller-host-port",
 )
+# Where clients show who they are. A route by one of them would have somebody's key in its settings, and a picker or a
+# server would never see it: the gateway takes it away once it has judged it.
+CREDENTIAL_HEADERS = ("authorization", "x-api-key")
 # Names of HTTPRoutes that are taken: ours, which refuses paths, and those of KServe (0.20.0, llmisvc/router.go).
 # An AIGatewayRoute of such a name would write its own HTTPRoute over it.
 REFUSED_ROUTE, KSERVE_ROUTE_SUFFIX = "refused-paths", "-kserve-route"
@@ -149,15 +152,3 @@ def counters(envoys: int, host_names: int, paths: int) -> int:
         paths: of a route by path, one rule each; 1 for every other route.
     """
     return envoys * max(1, host_names) * paths
-
-
-def cycle(overflow: Mapping[str, str]) -> list[str]:
-    """A round of models that overflow into one another, beginning with its first name in spelling; empty: none."""
-    for start in sorted(overflow):
-        seen, name = [start], overflow[start]
-        while name in overflow and name not in seen:
-            seen.append(name)
-            name = overflow[name]
-        if name == start:
-            return [*seen, start]
-    return []

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictFloat, model_validator
 
-from infra.planning.routes import DEFAULT_PATHS, GATEWAY_PATHS, OWN_HEADERS, OWN_PREFIXES
+from infra.planning.routes import CREDENTIAL_HEADERS, DEFAULT_PATHS, GATEWAY_PATHS, OWN_HEADERS, OWN_PREFIXES
 from infra.settings.gateway_access import AuthenticationSettings
 from infra.settings.gateway_limits import ClientClass, HeaderValue, Limit
 from infra.settings.values import (
@@ -36,6 +36,11 @@ def _check_header(name: str) -> str:
     if name in OWN_HEADERS or name.startswith(OWN_PREFIXES):
         taken = ", ".join([*OWN_HEADERS, *(f"{prefix}*" for prefix in OWN_PREFIXES)])
         raise invalid(f"a header that clients send: the gateway takes away {taken}", "choose another name")
+    if name in CREDENTIAL_HEADERS:
+        raise invalid(
+            "a header that is no secret: settings are read by many, and who a client is belongs to gateway.classes",
+            "match another header, or give the route limits with a class",
+        )
     return name
 
 

@@ -88,7 +88,7 @@ def servers_of(
         # Names are unique within a namespace only.
         name=f"{model.namespace}/{model.name}",
         pools=tuple(pool.name for pool in usable),
-        count=model.replicas * model.nodes,
+        count=most_replicas(model) * model.nodes,
         resource=share.resource,
         devices=share.count,
         cpu=request.cpu if request else 0,
@@ -104,6 +104,11 @@ def prefill_servers(model: ModelSettings) -> ModelSettings | None:
         return None
     cut = {"tensor_parallel": prefill.tensor_parallel or model.tensor_parallel, "replicas": prefill.replicas}
     return model.model_copy(update={**cut, "name": f"{model.name} (prefill)"})
+
+
+def most_replicas(model: ModelSettings) -> int:
+    """Servers that serve at once at most: what scales by requests may come to more than its replicas."""
+    return (model.kserve.max_replicas if model.kserve else None) or model.replicas
 
 
 def surge_of(model: ModelSettings) -> int:

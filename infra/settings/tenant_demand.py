@@ -13,7 +13,7 @@ from infra.settings.gateway import EndpointPickerSettings
 from infra.settings.models import ModelSettings
 from infra.settings.node_pools import NodePoolSettings
 from infra.settings.partitioning import MigLayoutSettings
-from infra.settings.rooms import surge_of, with_own_servers
+from infra.settings.rooms import most_replicas, surge_of, with_own_servers
 from infra.settings.server_requests import host_request
 from infra.settings.slices import mig_of, share_of
 from infra.settings.storage import (
@@ -90,7 +90,7 @@ def pods_at_most(model: ModelSettings) -> int:
     """Pods of a model at once: its servers, and those that a rollout starts before old ones go."""
     if model.kserve and model.kserve.mode == "Knative":
         # The old revision serves until the new one is ready.
-        return (model.kserve.max_replicas or model.replicas) + surge_of(model)
+        return most_replicas(model) + surge_of(model)
     surges = model.rollout.strategy == "surge"  # the default, and all that an LLMInferenceService has
     return model.nodes * (model.replicas + (surge_of(model) if surges else 0))
 

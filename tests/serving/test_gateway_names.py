@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import InputError, Problem
-from infra.planning.routes import OWN_HEADERS, OWN_PREFIXES
+from infra.planning.routes import CREDENTIAL_HEADERS, OWN_HEADERS, OWN_PREFIXES
 from tests.conftest import ROOT
 from tests.serving.gateway_example import Change, raw, settings_of
 
@@ -160,6 +160,15 @@ def test_a_header_that_the_gateway_takes_away_is_no_match(name: str) -> None:
 
     assert found.path.startswith("gateway.routes[2].match.headers")
     assert "the gateway takes away" in found.accepted
+
+
+@pytest.mark.parametrize("name", CREDENTIAL_HEADERS)
+def test_a_header_with_a_secret_is_no_match_and_is_not_shown(name: str) -> None:
+    found = only(lambda change: change["gateway"]["routes"][2]["match"]["headers"].update({name: "abcdef"}))
+
+    assert found.path.startswith("gateway.routes[2].match.headers")
+    assert "who a client is belongs to gateway.classes" in found.accepted
+    assert "abcdef" not in f"{found.found} {found.accepted} {found.mend}"
 
 
 def test_kserves_own_route_past_the_listed_paths_is_refused() -> None:

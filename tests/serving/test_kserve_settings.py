@@ -116,10 +116,11 @@ REFUSED = [
     (model(DRAFT, expose={"kind": "LoadBalancer"}), "models[1].expose", "gateway.routes"),
     (model(ASSISTANT, expose={"kind": "Ingress"}), "models[3].expose", "gateway.routes"),
     (lambda raw: raw.pop("cpuPool"), "cpuPool", "add cpuPool"),
+    (kserve(DRAFT, maxReplicas=200), "models[1].kserve.maxReplicas", "or lower kserve.maxReplicas"),
 ]
 
 
-@pytest.mark.parametrize(("edit", "path", "mend"), REFUSED, ids=[path for _, path, _ in REFUSED])
+@pytest.mark.parametrize(("edit", "path", "mend"), REFUSED, ids=[f"{path} {mend}" for _, path, mend in REFUSED])
 def test_what_kserve_would_ignore_or_cut_is_refused(edit: Edit, path: str, mend: str) -> None:
     found = {problem.path: problem for problem in problems_with(edit)}
 

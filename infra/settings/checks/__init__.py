@@ -131,7 +131,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     gateway_limits.everybody_has_a_limit,
     gateway_limits.no_way_round_limits,
     gateway_limits.limits_can_be_counted,
-    gateway.overflow_ends,
+    gateway.overflow_goes_elsewhere,
     gateway.long_contexts_fit,
     partitions.layouts_named_once,
     partitions.layout_profiles_known,

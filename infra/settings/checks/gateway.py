@@ -10,7 +10,6 @@ from infra.planning.routes import (
     NLB_IDLE_LARGEST_SECONDS,
     PICKER_ENGINES,
     ROUTE_MARGIN_SECONDS,
-    cycle,
 )
 from infra.settings.checks.draft import Draft
 from infra.settings.gateway import RouteSettings
@@ -193,31 +192,16 @@ def paths_lead_to_one_model(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def overflow_ends(draft: Draft) -> Iterator[Problem]:
-    """What overflows does not come back, and goes to a model that is not full of the same requests."""
-    overflow: dict[str, str] = {}
+def overflow_goes_elsewhere(draft: Draft) -> Iterator[Problem]:
+    """A request overflows once, so two models may take each other's; but to one that has refused it, it may not go."""
     for index, route in _routes(draft):
-        if route.overflow is None:
-            continue
-        names = [backend.model for backend in route.backends]
-        if route.overflow in names:
+        if route.overflow in [backend.model for backend in route.backends]:
             yield Problem(
                 f"gateway.routes[{index}].overflow",
                 f'"{route.overflow}", a backend of the same route',
                 "another model",
                 "name a smaller one",
             )
-            continue
-        overflow.update(dict.fromkeys(names, route.overflow))
-    found = cycle(overflow)
-    if found:
-        index = next(index for index, route in _routes(draft) if route.overflow == found[1])
-        yield Problem(
-            f"gateway.routes[{index}].overflow",
-            " -> ".join(found),
-            "models that end somewhere: two full models would pass their requests to and fro",
-            f"remove the overflow of {found[-2]}",
-        )
 
 
 def long_contexts_fit(draft: Draft) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from infra.planning.startup import StartupBudget
 from infra.settings.checks.draft import Draft
 from infra.settings.checks.workloads import drain_budget
 from infra.settings.models import ModelSettings
-from infra.settings.rooms import Form, forms_of, rooms_of, surge_of, waits_for_room
+from infra.settings.rooms import Form, forms_of, most_replicas, rooms_of, surge_of, waits_for_room
 
 if TYPE_CHECKING:
     from infra.settings.schema import PlatformSettings
@@ -63,13 +63,18 @@ def _crowded(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | N
     if is_in_the_way_of_none(servers, fleet, rooms):
         return None  # said of those that are
     surge = surge_of(form.model) if waits_for_room(form.model) else 0
-    limits = limits_with_room(servers, surge, fleet, rooms)
+    limits, field = limits_with_room(servers, surge, fleet, rooms), _counted(form.model)
     return Problem(
-        form.path if form.is_canary else f"{form.path}.replicas",
-        f"{form.model.replicas} of {_devices(servers)}, beside what shares its pools ({_sharing(servers, fleet)})",
+        form.path if form.is_canary else f"{form.path}.{field}",
+        f"{servers.count} of {_devices(servers)}, beside what shares its pools ({_sharing(servers, fleet)})",
         f"servers that fit the limits of {_pools(servers, rooms)}",
-        f"write {limits}, or {'remove the canary' if form.is_canary else 'lower replicas'}",
+        f"write {limits}, or {'remove the canary' if form.is_canary else f'lower {field}'}",
     )
+
+
+def _counted(model: ModelSettings) -> str:
+    """Where the settings say how many servers there may be."""
+    return "kserve.maxReplicas" if most_replicas(model) > model.replicas else "replicas"
 
 
 def _hangs(form: Form, fleet: list[Servers], rooms: list[Room]) -> Problem | None:
