@@ -43,8 +43,8 @@ def guard(
     words += ["--controllers"] if platform.controllers else []
     words += ["--operators"] if "platform" in layers else []
     words += ["--whole-cluster"] if whole else []
-    # Protected with the data: the engine may be told to skip its preview, and would else delete half a cluster first.
-    protect = whole and settings.cluster.deletion_protection
+    # Protected with what is: the engine may be told to skip its preview, and would else delete half a cluster first.
+    protect = settings.cluster.deletion_protection and (whole or bool(platform.gateway))
     options = pulumi.ResourceOptions(depends_on=list(made), protect=protect)
     delete_hook("guard", words, reach_of(settings, foundation), _LOOK_SECONDS, opts=options)
 

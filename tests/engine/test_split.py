@@ -66,17 +66,20 @@ def test_a_change_in_one_layer_leaves_the_others_alone(up: Stacks, world: World)
     }
 
 
-def test_the_foundation_of_a_protected_environment_refuses_first_of_all(up: Stacks, world: World) -> None:
+def test_a_protected_layer_refuses_first_of_all(up: Stacks, world: World) -> None:
     """Also where the preview is left out, as the Automation API does: the guard is protected and goes first."""
-    before = world.outside.rows()
+    protected = (FOUNDATION, PLATFORM)  # the cluster with its data, and the gateway's CRDs
+    for name in protected:
+        before = up[name].resources(), world.outside.rows()
 
-    said = up[FOUNDATION].failure("destroy")
+        said = up[name].failure("destroy")
 
-    assert "command:local:Command::guard" in said
-    assert "because it is protected" in said
-    assert world.outside.rows() == before
+        assert "command:local:Command::guard" in said
+        assert "because it is protected" in said
+        assert (up[name].resources(), world.outside.rows()) == before
+
     world.settings("prod", lambda platform: platform["cluster"].update(deletionProtection=False))
-    for name in (FOUNDATION, PLATFORM):  # the gateway's CRDs are protected too
+    for name in protected:
         up[name].up()
 
 
