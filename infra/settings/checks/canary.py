@@ -7,6 +7,7 @@ from infra.errors import Problem
 from infra.planning.canary import METRICS
 from infra.settings.canary import NAME_MORE, CanarySettings, canary_of, differences, splits
 from infra.settings.checks import (
+    engine_files,
     engine_numbers,
     engines,
     kserve_servers,
@@ -31,8 +32,8 @@ _OF_ONE_MODEL: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     engine_numbers.parallel_divides_kv_heads,
     engine_numbers.mixtures_have_experts,
     engine_numbers.checkpoints_can_be_read_so,
-    engine_numbers.adapters_fit,
-    engine_numbers.drafts_fit,
+    engine_files.adapters_fit,
+    engine_files.drafts_fit,
     multi_node.stages_are_even,
     multi_node.image_has_the_fabric,
     multi_node.weights_come_once,
