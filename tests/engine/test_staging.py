@@ -21,7 +21,10 @@ def test_staging_comes_up_stays_as_it_is_and_goes(world: World) -> None:
     below += [Group("aws:eks/cluster:Cluster"), Group("aws:ec2/vpc:Vpc")]
     for pool in (item.name for item in world.stack_file("staging").settings.node_pools):
         assert violations(world.outside.entries(), "delete", *of_pool(pool), *below) == []
-    routes, controller = Group("kubernetes:gateway.networking.k8s.io/v1:HTTPRoute"), Group("*:Release", "envoy-gateway")
+    routes, controller = (
+        Group("kubernetes:gateway.networking.k8s.io/v1:HTTPRoute"),
+        Group("*:Release", "gateway-envoy-gateway"),
+    )
     for kinds in ("gateway-crds:*", "gateway-inference-crds:*"):
         found = Group(DEFINITION, kinds)
         assert violations(world.outside.entries(), "delete", routes, controller, found) == []

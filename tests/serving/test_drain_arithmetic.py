@@ -1,7 +1,7 @@
 """The three numbers of a drain hold, with real processes and signals: no request of the longest generation is cut.
 
 The numbers are those of the rendered Deployment, and the engine gets its rendered arguments. Time passes SCALE times
-faster: 90 s of drain are 4.5 s here. The sender is a load balancer that learns of a deleted pod REMOVAL_SECONDS late
+faster: 90 s of drain are 9 s here. The sender is a load balancer that learns of a deleted pod REMOVAL_SECONDS late
 and keeps starting requests that each take as long as the longest generation stated (`shutdownTimeoutSeconds`). Then
 each of the numbers is shortened alone, and requests are cut.
 """
@@ -27,7 +27,7 @@ from stacks.evaluation import evaluate
 from tests.conftest import ROOT
 from tests.serving.test_engine_arguments import POD
 
-SCALE = 20.0
+SCALE = 10.0
 # An assumption: senders learn within a third of preStop that an endpoint goes. The rest is room for a slow machine.
 REMOVAL_SECONDS = 5.0
 TOKENS = 6
