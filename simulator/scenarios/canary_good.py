@@ -1,7 +1,7 @@
 """A new version that is as good as the old one takes over step by step, also when its Job is lost on the way.
 
-Both are nineteen times as slow a token under all of the load as under half of it or less: only a comparison at equal
-requests per server shows that they are the same.
+Both take 1.7 times as long for a token under all of the load as under half of it, and the limit is 1.4: only a
+comparison at equal requests per server shows that they are the same.
 """
 
 from simulator.client import Client
