@@ -32,6 +32,9 @@ from simulator.toolchain import KARPENTER, TOOLS, Tool
 
 # kwok reports a node ready within a second; a loaded machine may need a few.
 _NODES_READY_SECONDS = 60.0
+# A group's followers come after its leader, within a second. What is not placed by then is told with the workloads.
+_GROUPS_PLACED_SECONDS = 10.0
+_IN_A_GROUP = "leaderworkerset.sigs.k8s.io/name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,9 @@ class PlannedNodes:
     definitions: Sequence[CrdSource] = SOURCES
 
     def __init__(self, manifests: Sequence[Manifest]) -> None:
-        self._manifests = manifests
+        # Groups first: all pods of one need machines of one zone, and no Karpenter starts another there.
+        self._manifests = sorted(manifests, key=lambda item: item.kind == "Deployment")
+        self._grouped = sum(_pods_of_group(item) for item in manifests)
         self._nodes = nodes_for(manifests)
         self._surplus: list[str] = []
 
@@ -110,7 +115,17 @@ class PlannedNodes:
         self._surplus = cordon_others(client, self._nodes)
 
     def before(self, key: ObjectKey, running: Running) -> None:
-        """The nodes are there already."""
+        """The nodes are there already; groups choose theirs before all else does."""
+        if key.kind == "Deployment" and self._grouped:
+            pods = running.client.path("v1", "Pod")
+            wait_for(
+                lambda: (
+                    sum("nodeName" in pod["spec"] for pod in running.client.items(pods, labelSelector=_IN_A_GROUP))
+                    >= self._grouped
+                ),
+                _GROUPS_PLACED_SECONDS,
+            )
+            self._grouped = 0
 
     def settle(self, running: Running) -> None:
         """The nodes are there already."""
@@ -205,6 +220,13 @@ class KarpenterNodes:
     def finish(self, running: Running, progress: Progress) -> bool:  # noqa: ARG002 - the protocol's
         """Nothing: the controller itself takes away what is not needed."""
         return False
+
+
+def _pods_of_group(item: Manifest) -> int:
+    """Pods of a LeaderWorkerSet; none of anything else."""
+    if item.kind != "LeaderWorkerSet":
+        return 0
+    return int(item.body["spec"].get("replicas", 1)) * int(item.body["spec"]["leaderWorkerTemplate"].get("size", 1))
 
 
 def node_source(manifests: Sequence[Manifest], karpenter: bool) -> NodeSource:
