@@ -11,14 +11,18 @@ import pytest
 
 from components.serving.model_server_spec import service_spec
 from components.serving.multi_node.spec import disruption_budget_spec, set_name, set_spec
+from infra.plan import kubernetes_manifests
 from infra.plan.manifests import Manifest
 from infra.progress import SilentProgress
+from infra.settings import load_stack_file
 from simulator.client import ApiError, Client, Json, wait_for
 from simulator.controllers.known import accompanied
 from simulator.controllers.lws import LEADER_WORKER_SETS
 from simulator.environment import Throwaway, throwaway
 from simulator.node_sources import PlannedNodes
 from simulator.workloads import pod_is_ready, wait_available
+from stacks.evaluation import evaluate
+from tests.conftest import ROOT
 from tests.simulator.manifests import ec2_node_class, manifest, node_pool, requirement, small_plan
 
 SECONDS = 120.0
@@ -181,6 +185,14 @@ def test_a_plan_with_groups_calls_for_the_controller_and_no_other_does() -> None
     assert tool in accompanied(PlannedNodes(PLAN), PLAN).tools
     without = small_plan()
     assert tool not in accompanied(PlannedNodes(without), without).tools
+
+
+def test_groups_are_applied_before_what_could_take_the_nodes_of_their_zone() -> None:
+    stack = load_stack_file(ROOT / "Pulumi.staging.yaml")
+    kinds = [item.kind for item in PlannedNodes(kubernetes_manifests(evaluate(stack, "stand-in"))).manifests()]
+
+    assert kinds.index("LeaderWorkerSet") < kinds.index("Deployment")
+    assert sorted(kinds) == sorted(item.kind for item in kubernetes_manifests(evaluate(stack, "stand-in")))
 
 
 def test_one_group_at_a_time_may_be_evicted(environment: Throwaway, client: Client) -> None:
