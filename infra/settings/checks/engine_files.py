@@ -1,6 +1,6 @@
 """What an engine reads beside a model's weights: adapters, draft models and files of one's own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from infra.catalog.engines import VLLM
 from infra.catalog.models import model_shapes
@@ -24,13 +24,9 @@ def adapters_fit(draft: Draft) -> Iterator[Problem]:
                 if value is not None:
                     found = f"{value} without adapters"
                     yield Problem(f"{path}.{setting}", found, "a value beside loraAdapters only", "remove it")
-        seen = {model.name}
+        yield from names_apart(f"{path}.loraAdapters", model.name, [adapter.name for adapter in options.lora_adapters])
         for position, adapter in enumerate(options.lora_adapters):
             place = f"{path}.loraAdapters[{position}]"
-            if adapter.name in seen:
-                accepted = "a name that neither the model nor another adapter has: requests choose by it"
-                yield Problem(f"{place}.name", f'"{adapter.name}"', accepted, "rename it")
-            seen.add(adapter.name)
             if model.weights and not adapter.source.startswith("/"):
                 yield Problem(
                     f"{place}.source",
@@ -38,6 +34,19 @@ def adapters_fit(draft: Draft) -> Iterator[Problem]:
                     "a path: a server that mounts its weights asks the Hub for nothing",
                     "put the adapter into the image or the store, or remove weights",
                 )
+
+
+def names_apart(path: str, model: str, adapters: Sequence[str]) -> Iterator[Problem]:
+    """Adapters that are called like their model or like one before.
+
+    Args:
+        path: of the list of adapters.
+        adapters: their names, in order.
+    """
+    for position, name in enumerate(adapters):
+        if name in (model, *adapters[:position]):
+            accepted = "a name that neither the model nor another adapter has: requests choose by it"
+            yield Problem(f"{path}[{position}].name", f'"{name}"', accepted, "rename it")
 
 
 def drafts_fit(draft: Draft) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from infra.errors import Problem
 from infra.planning.kserve import HUGGING_FACE_DRAIN_SECONDS, longest_knative_drain, revision_timeout_seconds
 from infra.planning.kserve import KNATIVE_LONGEST_TIMEOUT_SECONDS as LONGEST
 from infra.settings.checks.draft import Draft
+from infra.settings.checks.engine_files import names_apart
 from infra.settings.checks.nearest_size import divides, in_numbers
 from infra.settings.kserve import KServeModelSettings
 from infra.settings.models import ModelSettings
@@ -211,16 +212,8 @@ def adapters_can_be_had(draft: Draft) -> Iterator[Problem]:
 def adapters_have_names(draft: Draft) -> Iterator[Problem]:
     """Requests choose by name: the model, or one of its adapters."""
     for path, model, kserve in _served(draft):
-        seen = {model.name}
-        for position, adapter in enumerate(kserve.lora.adapters if kserve.lora else ()):
-            if adapter.name in seen:
-                yield Problem(
-                    f"{path}.lora.adapters[{position}].name",
-                    f'"{adapter.name}"',
-                    "a name that neither the model nor another adapter has: requests choose by it",
-                    "rename it",
-                )
-            seen.add(adapter.name)
+        names = [adapter.name for adapter in kserve.lora.adapters] if kserve.lora else []
+        yield from names_apart(f"{path}.lora.adapters", model.name, names)
 
 
 def _on_knative(kserve: KServeModelSettings) -> bool:
